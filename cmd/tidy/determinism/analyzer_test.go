@@ -1,0 +1,73 @@
+package determinism
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestFixture holds the analyzer to the comments of testdata/a: "want" and the
+// rules that fire on its line, and no others.
+func TestFixture(t *testing.T) {
+	findings, err := Check(".", "./testdata/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	fired := map[string]bool{}
+	for _, f := range findings {
+		got = append(got, fmt.Sprintf("%s:%d: %s", filepath.Base(f.File), f.Line, f.Rule))
+		fired[f.Rule] = true
+	}
+	want := append(wants(t, "testdata/a/a.go"), "tagged.go:1: buildtag")
+	slices.Sort(got)
+	slices.Sort(want)
+	for _, g := range got {
+		if !slices.Contains(want, g) {
+			t.Errorf("unwanted: %s", g)
+		}
+	}
+	for _, w := range want {
+		if !slices.Contains(got, w) {
+			t.Errorf("missing:  %s", w)
+		}
+	}
+	for _, r := range append(Rules(), "allow") {
+		if !fired[r] {
+			t.Errorf("no fixture makes rule %s fire", r)
+		}
+	}
+}
+
+// wants reads the comments of a fixture: "file:line: rule" for each.
+func wants(t *testing.T, name string) (out []string) {
+	src, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(string(src), "\n") {
+		_, rules, _ := strings.Cut(line, "want ")
+		rules, _, _ = strings.Cut(rules, "*/")
+		for _, r := range strings.Fields(rules) {
+			out = append(out, fmt.Sprintf("%s:%d: %s", filepath.Base(name), i+1, r))
+		}
+	}
+	return out
+}
+
+func TestBroken(t *testing.T) {
+	findings, err := Check(".", "./testdata/broken", "./testdata/missing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules []string
+	for _, f := range findings {
+		rules = append(rules, fmt.Sprintf("%s:%d: %s", filepath.Base(f.File), f.Line, f.Rule))
+	}
+	if want := []string{"broken.go:4: typecheck", ".:1: typecheck"}; !slices.Equal(rules, want) {
+		t.Errorf("got %q, want %q", rules, want)
+	}
+}

@@ -1,0 +1,2 @@
+// Package wire is the virtual network: what becomes of a frame, a message, a request and its reply.
+package wire
