@@ -44,6 +44,9 @@ func (b *Batch) Value(i int) []byte { r := &b.recs[i]; return b.slab[r.mid:r.end
 // Record is the index entry of record i.
 func (b *Batch) Record(i int) Record { return b.recs[i] }
 
+// Truncate keeps the first n records.
+func (b *Batch) Truncate(n int) { b.recs = b.recs[:n] }
+
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() { b.slab, b.recs = b.slab[:0], b.recs[:0] }
 

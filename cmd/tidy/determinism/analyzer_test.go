@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,15 +17,19 @@ func TestFixture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []string
+	var got []string // as wants prints them
 	fired := map[string]bool{}
 	for _, f := range findings {
 		got = append(got, fmt.Sprintf("%s:%d: %s", filepath.Base(f.File), f.Line, f.Rule))
 		fired[f.Rule] = true
+		t.Log(f)
 	}
 	want := append(wants(t, "testdata/a/a.go"), "tagged.go:1: buildtag")
 	slices.Sort(got)
 	slices.Sort(want)
+	if len(got) != len(want) {
+		t.Errorf("got %d findings, want %d", len(got), len(want))
+	}
 	for _, g := range got {
 		if !slices.Contains(want, g) {
 			t.Errorf("unwanted: %s", g)
@@ -35,9 +40,17 @@ func TestFixture(t *testing.T) {
 			t.Errorf("missing:  %s", w)
 		}
 	}
-	for _, r := range append(Rules(), "allow") {
-		if !fired[r] {
-			t.Errorf("no fixture makes rule %s fire", r)
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := regexp.MustCompile(`(?m)^//\t(\w+)  `).FindAllSubmatch(doc, -1)
+	if len(rules) != 9 {
+		t.Errorf("doc.go lists the rules %s, want 9", rules)
+	}
+	for _, r := range rules {
+		if !fired[string(r[1])] {
+			t.Errorf("no fixture makes rule %s fire", r[1])
 		}
 	}
 }

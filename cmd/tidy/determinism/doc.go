@@ -1,6 +1,6 @@
 // Package determinism reports Go code whose outcome a seed does not fix.
 //
-// The analyzer looks at non-test files only and knows these rules:
+// Its analyzer knows these rules:
 //
 //	go        a go statement
 //	select    a select statement
@@ -8,16 +8,16 @@
 //	maprange  iteration in a map's order, also through type parameters, package maps, reflect and sync.Map
 //	clock     a read of the machine's clock, a timer, a context with a deadline
 //	random    an import of a package of random numbers or random hash seeds
-//	float     floating point arithmetic, which Go may fuse differently from one architecture to another
+//	float     floating point arithmetic, which Go may fuse on one architecture and not on another
 //	pkgvar    a package-level variable other than var _ I = T{}
+//	allow     a suppression that suppresses nothing
 //
-// A comment that gives its reason suppresses one rule on its own line and on
-// the line below its comment group:
+// A comment that gives its reason suppresses one rule, behind the code on its
+// line or, alone, on the line below its comment group:
 //
 //	//tidy:allow maprange the keys are sorted before anybody sees them
 //
-// A suppression without a reason, or one that suppresses nothing, is reported
-// under the rule allow. Check, which loads packages by itself, also reports
-// typecheck (a package that does not compile) and buildtag (a file left out by
-// its build constraints, which nobody has looked at).
+// Check runs it over files that are no tests, and adds two rules: typecheck (a
+// package does not compile) and buildtag (a file is left out by its build
+// constraints, so nobody has looked at it).
 package determinism

@@ -1,49 +1,49 @@
 package determinism
 
-import "go/types"
+import (
+	"go/token"
+	"go/types"
+	"slices"
+)
 
-// anyTerm reports whether is holds for the underlying type of t or, when t is a
-// type parameter, for one of the types that its constraint names.
+// anyTerm looks through the unions and interfaces that a constraint embeds.
 func anyTerm(t types.Type, is func(types.Type) bool) bool {
-	switch t := types.Unalias(t).(type) {
-	case nil:
-		return false
-	case *types.TypeParam:
-		return anyEmbedded(t.Constraint(), is)
-	default:
-		return is(t.Underlying())
-	}
-}
-
-// anyEmbedded looks through the unions and interfaces that a constraint embeds.
-func anyEmbedded(t types.Type, is func(types.Type) bool) bool {
+	found := false
 	switch t := t.Underlying().(type) {
 	case *types.Interface:
 		for e := range t.EmbeddedTypes() {
-			if anyEmbedded(e, is) {
-				return true
-			}
+			found = found || anyTerm(e, is)
 		}
-		return false
 	case *types.Union:
 		for term := range t.Terms() {
-			if anyEmbedded(term.Type(), is) {
-				return true
-			}
+			found = found || anyTerm(term.Type(), is)
 		}
-		return false
 	default:
-		return is(t)
+		found = is(t)
 	}
+	return found
 }
 
-func returnsFloat(fn *types.Func) bool {
-	for v := range fn.Signature().Results().Variables() {
-		if b, ok := v.Type().Underlying().(*types.Basic); ok && b.Info()&types.IsFloat != 0 {
-			return true
-		}
-	}
-	return false
+func isMap(t types.Type) bool     { _, ok := t.(*types.Map); return ok }
+func isChan(t types.Type) bool    { _, ok := t.(*types.Chan); return ok }
+func isFloat(t types.Type) bool   { return isBasic(t, types.IsFloat|types.IsComplex) }
+func isInteger(t types.Type) bool { return isBasic(t, types.IsInteger) }
+
+func isBasic(t types.Type, info types.BasicInfo) bool {
+	b, ok := t.(*types.Basic)
+	return ok && b.Info()&info != 0
+}
+
+func isArithmetic(op token.Token) bool {
+	return op == token.ADD || op == token.SUB || op == token.MUL || op == token.QUO
+}
+
+// computes is for functions of package math: all that return a float, but for
+// those that only make one.
+func computes(fn *types.Func) bool {
+	results := fn.Signature().Results()
+	exact := []string{"Float64frombits", "Float32frombits", "Inf", "NaN"}
+	return results.Len() > 0 && isFloat(results.At(0).Type()) && !slices.Contains(exact, fn.Name())
 }
 
 func randomPackages() []string {
@@ -55,20 +55,13 @@ func randomPackages() []string {
 func mapFuncs() []string {
 	return []string{
 		"maps.Keys", "maps.Values", "maps.All", "maps.Collect", "maps.Insert", "maps.DeleteFunc", "maps.EqualFunc",
-		"(reflect.Value).MapKeys", "(reflect.Value).MapRange", "(reflect.Value).Seq", "(reflect.Value).Seq2",
-		"(*sync.Map).Range",
+		"(reflect.Value).MapKeys", "(reflect.Value).MapRange", "(reflect.Value).Seq", "(reflect.Value).Seq2", "(*sync.Map).Range",
 	}
 }
 
 func clockFuncs() []string {
 	return []string{
-		"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc",
-		"time.Tick", "time.NewTimer", "time.NewTicker",
+		"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc", "time.Tick", "time.NewTimer", "time.NewTicker",
 		"context.WithTimeout", "context.WithTimeoutCause", "context.WithDeadline", "context.WithDeadlineCause",
 	}
-}
-
-// exactFuncs are functions of package math that return floats and do not compute.
-func exactFuncs() []string {
-	return []string{"Float64frombits", "Float32frombits", "Inf", "NaN"}
 }

@@ -15,7 +15,7 @@ import (
 
 type named map[string]int
 
-type mapLike interface{ ~map[int]int | ~[]int }
+type mapLike interface{ interface{ ~map[string]int } }
 
 type number interface{ ~int | float }
 
@@ -29,7 +29,7 @@ var (
 	_, counter = 1, 2 // want pkgvar
 )
 
-const exact = 1.5 * 2 / 3
+const exact, typed = 1.5 * 2 / 3, float64(3)
 
 func goroutines(in chan int) { // want chan
 	go println() // want go
@@ -97,6 +97,7 @@ func floats[N number, F float, I ~int](x float64, n N, f F, i I) bool {
 	_ = math.Float64bits(math.Float64frombits(1))
 	_ = int(x) // want float
 	_ = float64(i)
+	_ = int(exact*2) + int(typed)
 	_ = complex(x, y) * 1i // want float
 	x = exact * 2
 	return x < y
@@ -108,13 +109,17 @@ func forgiven(m map[string]int) (keys []string) {
 		keys = append(keys, k)
 	}
 	go println() //tidy:allow go fixture of a comment at the end of a line
+	go println() // want go
+	func() {
+	}() //tidy:allow go nothing to allow here, want allow
+	go println() // want go
 	//tidy:allow go two rules on one line
 	//tidy:allow clock need two comments
 	go time.Sleep(0)
 	/* want allow */ //tidy:allow clock the wrong rule
 	go println()     // want go
 	/* want allow */ //tidy:allow maprange
-	for range m { // want maprange
+	for range m {    // want maprange
 	}
 	slices.Sort(keys)
 	return keys

@@ -1,0 +1,279 @@
+package checkpoint
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"weir/protocol"
+	"weir/protocol/txn"
+)
+
+// reserve is how many checkpoint ids a HEAD write sets aside: more than an attempt can trigger before the next write.
+func (c *Coordinator) reserve() protocol.CheckpointID {
+	return protocol.CheckpointID(c.cfg.Tolerable) + 8
+}
+
+// onHeadLoaded is the first look at the bucket.
+func (c *Coordinator) onHeadLoaded(now protocol.Time, ev protocol.Loaded, out *protocol.Effects) {
+	switch ev.Outcome {
+	case protocol.NotFound:
+		c.claim(now, out)
+	case protocol.OK:
+		c.adopt(now, ev, out)
+	case protocol.Denied, protocol.Corrupt:
+		c.exit(protocol.Refused, out, "HEAD cannot be read: %s", ev.Outcome)
+	default:
+		c.ops.Add("back-off of HEAD", now.Add(c.cfg.RetryDelay), work{kind: workLoadHead})
+	}
+}
+
+// adopt takes what is in HEAD for the state of the job, and claims the next epoch.
+func (c *Coordinator) adopt(now protocol.Time, ev protocol.Loaded, out *protocol.Effects) {
+	h, err := DecodeHead(ev.Body)
+	if err != nil {
+		c.exit(protocol.Refused, out, "%v; nothing was written", err)
+		return
+	}
+	switch d := Resolve(Facts{Job: c.opt.Job, Head: h}); d.Plan {
+	case StopForeign:
+		c.exit(protocol.Refused, out, "%s; nothing was written", d.Reason)
+	case StopFinished:
+		c.exit(protocol.Finished, out, "%s", d.Reason)
+	default:
+		c.head.head, c.head.version = h, ev.Version
+		c.claim(now, out)
+	}
+}
+
+// claim makes a new attempt durable, with the slot pools it will open, before anything else is done for it. The first
+// claim of an incarnation also takes the office: a new epoch.
+func (c *Coordinator) claim(now protocol.Time, out *protocol.Effects) {
+	c.phase, c.writing = claiming, toClaim
+	if c.head.head == nil {
+		h := &Head{Job: c.opt.Job, Epoch: 1, Attempt: 1, Next: 1 + c.reserve()}
+		h.Pools = c.pools(h)
+		c.head.propose(now, h, out)
+		return
+	}
+	h := c.head.next()
+	if !c.took {
+		h.Epoch++
+	}
+	h.Attempt++
+	h.Sealed = max(h.Sealed, c.sealed)
+	h.Next += c.reserve()
+	h.Pools = append(h.Pools, c.pools(h)...)
+	c.head.propose(now, h, out)
+}
+
+// pools are those that h's attempt will open.
+func (c *Coordinator) pools(h *Head) []Pool {
+	var list []Pool
+	for _, s := range c.opt.Stages {
+		if s.Sink {
+			list = append(list, Pool{Epoch: h.Epoch, Attempt: h.Attempt, Sink: s.ID, Parallelism: s.Parallelism, Size: c.cfg.PoolSize()})
+		}
+	}
+	return list
+}
+
+// onHead acts on what became of an intent.
+func (c *Coordinator) onHead(now protocol.Time, a writerAnswer, v protocol.Version, out *protocol.Effects) {
+	switch {
+	case a.broken != "":
+		c.exit(protocol.Refused, out, "%s", a.broken)
+	case a.lost != nil && c.writing == toClaim && !c.took && a.lost.Epoch < c.head.intent.Epoch:
+		// The predecessor's last write landed between our read and our claim: claim on top of it.
+		c.head.head, c.head.version, c.head.intent = a.lost, v, nil
+		c.claim(now, out)
+	case a.lost != nil:
+		c.depose(a.lost, out)
+	case a.won:
+		c.onHeadWon(now, out)
+	}
+}
+
+func (c *Coordinator) onHeadWon(now protocol.Time, out *protocol.Effects) {
+	switch c.writing {
+	case toClaim:
+		c.onClaimed(now, out)
+	case toDecide:
+		c.onDecided(now, out)
+	case toSettle:
+		c.onSettled(now, out)
+	case toFinish:
+		c.onFinished(out)
+	}
+	if c.broken != nil && !c.head.busy() && c.phase != ended && c.phase != claiming && c.phase != recovering {
+		c.restart(now, out)
+	}
+}
+
+// onClaimed begins to recover: the attempt is durable.
+func (c *Coordinator) onClaimed(now protocol.Time, out *protocol.Effects) {
+	if !c.took {
+		c.took = true
+		out.Append(protocol.Note{Kind: protocol.NoteTookOver})
+	}
+	h := c.head.head
+	c.nextID = h.Next - c.reserve()
+	c.sealed = h.Sealed
+	c.broken = nil
+	out.Append(protocol.Note{Kind: protocol.NoteClaimed, Detail: c.scope().String()})
+	c.phase, c.recovery = recovering, nil
+	c.manifests, c.loadsOwed = make([]*Manifest, len(h.Retained)), len(h.Retained)
+	for i := range h.Retained {
+		c.loadManifest(now, i, out)
+	}
+	if c.loadsOwed == 0 {
+		c.recover(now, out)
+	}
+}
+
+func (c *Coordinator) loadManifest(now protocol.Time, index int, out *protocol.Effects) {
+	key := c.head.head.Retained[index].Key
+	op := c.ops.Add("load of "+string(key), now.Add(c.cfg.IOTimeout), work{kind: workLoadManifest, index: index})
+	out.Append(protocol.Load{Op: op, Key: key})
+}
+
+func (c *Coordinator) onManifestLoaded(now protocol.Time, w work, ev protocol.Loaded, out *protocol.Effects) {
+	want := c.head.head.Retained[w.index]
+	if ev.Outcome == protocol.Unknown {
+		c.ops.Add("back-off of load", now.Add(c.cfg.RetryDelay), w)
+		return
+	}
+	m, err := checked(want, ev)
+	if err != nil {
+		c.exit(protocol.Refused, out, "checkpoint %d cannot be restored: %v. Restore the object, or go back to an older checkpoint by hand", want.Checkpoint, err)
+		return
+	}
+	c.manifests[w.index] = m
+	if c.loadsOwed--; c.loadsOwed == 0 {
+		c.recover(now, out)
+	}
+}
+
+// checked decodes a manifest that must be the one HEAD names.
+func checked(want Retained, ev protocol.Loaded) (*Manifest, error) {
+	if ev.Outcome != protocol.OK {
+		return nil, fmt.Errorf("manifest %s: %s", want.Key, ev.Outcome)
+	}
+	if got := protocol.Sum(sha256.Sum256(ev.Body)); got != want.Sum {
+		if _, err := DecodeManifest(ev.Body); err != nil {
+			return nil, fmt.Errorf("%s: %w", want.Key, err)
+		}
+		return nil, fmt.Errorf("manifest %s: its hash is %s, HEAD says %s", want.Key, got, want.Sum)
+	}
+	m, err := DecodeManifest(ev.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", want.Key, err)
+	}
+	return m, nil
+}
+
+func (c *Coordinator) newest() *Manifest {
+	if len(c.manifests) == 0 {
+		return nil
+	}
+	return c.manifests[len(c.manifests)-1]
+}
+
+func (c *Coordinator) facts() Facts {
+	return Facts{Job: c.opt.Job, Stages: c.opt.Stages, KeyGroups: c.opt.KeyGroups, Head: c.head.head, Newest: c.newest()}
+}
+
+// recover settles what earlier lives left behind, always over the newest decided manifest and HEAD.
+func (c *Coordinator) recover(now protocol.Time, out *protocol.Effects) {
+	d := Resolve(c.facts())
+	if d.Plan == StopForeign {
+		c.exit(protocol.Refused, out, "%s; nothing was changed but HEAD's attempt", d.Reason)
+		return
+	}
+	c.recovery = txn.NewRecovery(c.cfg, tagSeal, tagFence, timerSeal, timerFence)
+	c.onRecovery(now, out, func(r *txn.Recovery) { r.Begin(now, d.Commit, c.fences(), out) })
+}
+
+// fences lists every transactional id of every pool of ended attempts.
+func (c *Coordinator) fences() []protocol.TransactionalID {
+	var ids []protocol.TransactionalID
+	h := c.head.head
+	for _, p := range h.Pools {
+		if p.Epoch == h.Epoch && p.Attempt == h.Attempt {
+			continue
+		}
+		for i := range p.Parallelism * p.Size {
+			n := txn.SlotName{Job: h.Job, Sink: p.Sink, Index: i / p.Size, Epoch: p.Epoch, Attempt: p.Attempt, Slot: i % p.Size}
+			ids = append(ids, n.ID())
+		}
+	}
+	return ids
+}
+
+// onRecovery lets the recovery take an event and goes on when it is done.
+func (c *Coordinator) onRecovery(now protocol.Time, out *protocol.Effects, step func(*txn.Recovery)) {
+	r := c.recovery
+	if r == nil {
+		return
+	}
+	step(r)
+	if id := r.Denied(); id != "" {
+		c.exit(protocol.Refused, out, "transactional id %q: the broker denies access; grant this job Write on the prefix %q. Nothing is known of its transaction, nothing was started", id, txn.Prefix(c.opt.Job))
+		return
+	}
+	if c.phase == recovering && r.Done() {
+		c.onRecovered(now, out)
+	}
+}
+
+func (c *Coordinator) onRecovered(now protocol.Time, out *protocol.Effects) {
+	f := c.facts()
+	f.Judged = c.recovery.Judged()
+	c.recovery = nil
+	for _, j := range f.Judged {
+		kind := protocol.NoteJudged
+		if j.Verdict != txn.Present {
+			kind = protocol.NoteLost
+		}
+		out.Append(protocol.Note{Kind: kind, Checkpoint: j.Committable.Checkpoint})
+	}
+	if d := Resolve(f); d.Plan == StopLost {
+		c.exit(protocol.LostWork, out, "%s", d.Reason)
+		return
+	}
+	if m := c.newest(); m != nil {
+		c.sealed = m.Checkpoint
+	}
+	c.list(now, out)
+	c.gather(now, out)
+}
+
+// list asks for open transactions of this job: a fenced zombie can still open one and hold up every reader.
+func (c *Coordinator) list(now protocol.Time, out *protocol.Effects) {
+	op := c.ops.Add("list of transactions", now.Add(c.cfg.IOTimeout), work{kind: workList})
+	out.Append(protocol.ListTxns{Op: op, Prefix: txn.Prefix(c.opt.Job)})
+}
+
+// onListed fences the open transactions of ended attempts.
+func (c *Coordinator) onListed(now protocol.Time, ev protocol.TxnsListed, out *protocol.Effects) {
+	if _, ok := c.ops.Take(ev.Op); !ok {
+		return
+	}
+	for _, id := range ev.Open {
+		n, ok := txn.ParseID(id)
+		if !ok || n.Job != c.opt.Job || !(protocol.Scope{Epoch: n.Epoch, Attempt: n.Attempt}).Older(c.scope()) {
+			continue
+		}
+		op := c.ops.Add("fence of "+string(id), now.Add(c.cfg.IOTimeout), work{kind: workStray, id: id})
+		out.Append(protocol.Fence{Op: op, ID: id})
+	}
+}
+
+func (c *Coordinator) onFenced(now protocol.Time, ev protocol.Fenced, out *protocol.Effects) {
+	if w, ok := c.ops.Take(ev.Op); ok {
+		if ev.Outcome == protocol.OK {
+			out.Append(protocol.Note{Kind: protocol.NoteStrayFenced, Detail: string(w.id)})
+		}
+		return
+	}
+	c.onRecovery(now, out, func(r *txn.Recovery) { r.OnFenced(now, ev, out) })
+}

@@ -1,0 +1,152 @@
+package checkpoint
+
+import (
+	"fmt"
+
+	"weir/protocol"
+)
+
+// confirming is the newest decided checkpoint, while sinks have not read its transactions back.
+type confirming struct {
+	id       protocol.CheckpointID
+	final    bool
+	owes     owes
+	deadline protocol.Time
+}
+
+// onDecided: HEAD names the checkpoint. From here it can only be finished, by this coordinator or the next.
+func (c *Coordinator) onDecided(now protocol.Time, out *protocol.Effects) {
+	p := c.pending
+	c.pending, c.failures = nil, 0
+	out.Append(protocol.Note{Kind: protocol.NoteDecided, Checkpoint: p.id})
+	c.release(now, p.manifest, out)
+	c.afterSettled(out)
+	tasks, highest := c.tasks(func(TaskInfo) bool { return true })
+	c.sealing = &confirming{id: p.id, final: p.final, owes: newOwes(tasks, highest), deadline: now.Add(c.cfg.TxnTimeout / 2)}
+	c.repeatConfirm(now, out)
+}
+
+// release deletes what only manifests that HEAD has let go of refer to. HEAD's write has made that irrevocable.
+func (c *Coordinator) release(now protocol.Time, decided *Manifest, out *protocol.Effects) {
+	all := append(c.manifests, decided)
+	c.manifests = nil
+	var gone []*Manifest
+	kept := make(map[protocol.ObjectKey]bool)
+	for _, m := range all {
+		if !c.head.head.retains(m.Key()) {
+			gone = append(gone, m)
+			continue
+		}
+		c.manifests = append(c.manifests, m)
+		for _, k := range m.Objects() {
+			kept[k] = true
+		}
+	}
+	for _, m := range gone {
+		out.Append(protocol.Note{Kind: protocol.NoteReleased, Checkpoint: m.Checkpoint})
+		for _, k := range append(m.Objects(), m.Key()) {
+			if !kept[k] {
+				kept[k] = true // asked for once
+				op := c.ops.Add("delete of "+string(k), now.Add(c.cfg.IOTimeout), work{kind: workDelete, key: k})
+				out.Append(protocol.Delete{Op: op, Key: k})
+			}
+		}
+	}
+}
+
+func (h *Head) retains(key protocol.ObjectKey) bool {
+	for _, r := range h.Retained {
+		if r.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Coordinator) repeatConfirm(now protocol.Time, out *protocol.Effects) {
+	s := c.sealing
+	if s == nil {
+		return
+	}
+	if now >= s.deadline {
+		c.breakdown(now, protocol.Failure{Kind: protocol.FailService, Text: fmt.Sprintf("checkpoint %d is decided and was not sealed in time", s.id)}, out)
+		return
+	}
+	s.owes.each(func(t protocol.TaskID) { c.tellTask(t, protocol.Confirm{Scope: c.scope(), Checkpoint: s.id}, out) })
+}
+
+// onSealed takes a task's word that its transactions were read back.
+func (c *Coordinator) onSealed(now protocol.Time, t protocol.TaskID, m protocol.Sealed, out *protocol.Effects) {
+	s := c.sealing
+	if s == nil || s.id != m.Checkpoint || !s.owes.settle(t) || !s.owes.done() {
+		return
+	}
+	c.sealing, c.sealed, c.restarts = nil, s.id, 0
+	out.Append(protocol.Note{Kind: protocol.NoteSealed, Checkpoint: s.id})
+	switch {
+	case s.final && c.pending == nil:
+		c.settle(now, toFinish, out)
+	default:
+		c.maybeLast(now, out)
+	}
+}
+
+// settle writes the sealed id into HEAD by itself, when no decision is due that would carry it.
+func (c *Coordinator) settle(now protocol.Time, what intent, out *protocol.Effects) {
+	h := c.head.next()
+	h.Sealed = max(h.Sealed, c.sealed)
+	h.Next = max(h.Next, c.nextID+c.reserve())
+	h.Finished = what == toFinish && c.allDrained()
+	c.writing = what
+	c.head.propose(now, h, out)
+}
+
+func (c *Coordinator) onSettled(now protocol.Time, out *protocol.Effects) {
+	c.afterSettled(out)
+	if c.broken == nil && !c.maybeLast(now, out) {
+		c.maybeTrigger(now, false, out)
+	}
+}
+
+// afterSettled: HEAD's sealed id is durable, so slots up to it are free.
+func (c *Coordinator) afterSettled(out *protocol.Effects) {
+	open := c.unsettled[:0]
+	for _, id := range c.unsettled {
+		if id > c.head.head.Sealed {
+			open = append(open, id)
+		}
+	}
+	c.unsettled = open
+	c.tellSettled(out)
+}
+
+func (c *Coordinator) tellSettled(out *protocol.Effects) {
+	if c.phase != running || c.head.head.Sealed == 0 {
+		return
+	}
+	sinks, _ := c.tasks(func(t TaskInfo) bool { return t.Sink })
+	for _, t := range sinks {
+		c.tellTask(t, protocol.Settled{Scope: c.scope(), Checkpoint: c.head.head.Sealed}, out)
+	}
+}
+
+// onFinished: the last checkpoint is sealed and HEAD says so.
+func (c *Coordinator) onFinished(out *protocol.Effects) {
+	if c.head.head.Finished {
+		c.exit(protocol.Finished, out, "input read to its end; checkpoint %d is sealed", c.sealed)
+		return
+	}
+	c.exit(protocol.Stopped, out, "stopped as asked; checkpoint %d is sealed", c.sealed)
+}
+
+// onStopAsked takes a last checkpoint and ends; before the tasks run there is nothing to save.
+func (c *Coordinator) onStopAsked(now protocol.Time, out *protocol.Effects) {
+	c.stopping = true
+	switch c.phase {
+	case running:
+		c.maybeLast(now, out)
+	case gathering, starting, restarting:
+		c.exit(protocol.Stopped, out, "stopped before the tasks ran; the newest checkpoint is %d", c.restored())
+	case loading, claiming, recovering, ended:
+	}
+}

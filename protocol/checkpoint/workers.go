@@ -1,0 +1,296 @@
+package checkpoint
+
+import "weir/protocol"
+
+// member is a worker process as the coordinator sees it.
+type member struct {
+	node protocol.NodeID
+	// Invariant: zero until the first Pong.
+	incarnation protocol.Incarnation
+	heard       protocol.Time
+	// Invariant: used is the incarnation this attempt's tasks were started in; zero if none were.
+	used    protocol.Incarnation
+	tasks   []protocol.TaskStart // what it was told to run
+	running bool                 // it has said that it runs this attempt
+}
+
+// alive reports whether m was heard of lately.
+func (c *Coordinator) alive(m *member, now protocol.Time) bool {
+	return m.incarnation != 0 && now.Sub(m.heard) <= c.cfg.NodeTimeout
+}
+
+// onBeat pings, finds the dead, and repeats what was not answered.
+func (c *Coordinator) onBeat(now protocol.Time, out *protocol.Effects) {
+	out.Append(protocol.Wake{Timer: timerBeat, At: now.Add(c.cfg.Heartbeat)})
+	if !c.took {
+		return
+	}
+	for i := range c.members {
+		out.Append(protocol.Tell{To: worker(c.members[i].node), Message: protocol.Ping{Scope: c.scope()}})
+	}
+	switch c.phase {
+	case gathering:
+		c.maybeStart(now, out)
+	case starting, running:
+		c.watch(now, out)
+	}
+	c.repeat(now, out)
+}
+
+func worker(n protocol.NodeID) protocol.Address {
+	return protocol.Address{Node: n, Task: protocol.WorkerTask}
+}
+
+// watch finds workers of this attempt that are dead, and attempts that do not come up.
+func (c *Coordinator) watch(now protocol.Time, out *protocol.Effects) {
+	for i := range c.members {
+		if m := &c.members[i]; m.used != 0 && !c.alive(m, now) {
+			out.Append(protocol.Note{Kind: protocol.NoteWorkerLost})
+			c.breakdown(now, protocol.Failure{Kind: protocol.FailService, Text: "a worker is not heard of any more"}, out)
+			return
+		}
+	}
+	if c.phase == starting && now >= c.startBy {
+		c.breakdown(now, protocol.Failure{Kind: protocol.FailTimeout, Text: "the tasks did not get ready in time"}, out)
+	}
+}
+
+// repeat tells again what may have been lost. Every message is safe to hear twice.
+func (c *Coordinator) repeat(now protocol.Time, out *protocol.Effects) {
+	if c.phase == starting {
+		c.tellStart(out)
+	}
+	if c.phase != running {
+		return
+	}
+	if p := c.pending; p != nil && p.stage == collectingAcks {
+		if now >= p.deadline {
+			out.Append(protocol.Note{Kind: protocol.NoteTimedOut, Checkpoint: p.id})
+			c.abort(now, out)
+		} else {
+			p.owes.each(func(t protocol.TaskID) { c.tellTask(t, p.trigger(c.scope()), out) })
+		}
+	}
+	c.repeatConfirm(now, out)
+	c.repeatAbort(now, out)
+	c.tellSettled(out)
+}
+
+func (c *Coordinator) tellTask(t protocol.TaskID, m protocol.Message, out *protocol.Effects) {
+	out.Append(protocol.Tell{To: protocol.Address{Node: c.nodes[t], Task: t}, Message: m})
+}
+
+// onTold takes what workers and tasks say.
+func (c *Coordinator) onTold(now protocol.Time, ev protocol.Told, out *protocol.Effects) {
+	if !c.took || c.head.head == nil {
+		return
+	}
+	if m, ok := ev.Message.(protocol.Pong); ok {
+		c.onPong(now, ev.From, m, out)
+		return
+	}
+	if !scopeOf(ev.Message).SameAttempt(c.scope()) || c.phase != starting && c.phase != running {
+		out.Append(protocol.Note{Kind: protocol.NoteForeign})
+		return
+	}
+	switch m := ev.Message.(type) {
+	case protocol.TaskFailed:
+		c.onTaskFailed(now, m, out)
+	case protocol.Ready:
+		c.onReady(now, ev.From.Task, out)
+	case protocol.Drained:
+		c.onReady(now, ev.From.Task, out)
+		c.onDrained(now, ev.From.Task, out)
+	case protocol.Ack:
+		c.onAck(now, ev.From.Task, m, out)
+	case protocol.Decline:
+		c.onDecline(now, m, out)
+	case protocol.Aborted:
+		c.onAborted(ev.From.Task, m)
+	case protocol.Sealed:
+		c.onSealed(now, ev.From.Task, m, out)
+	}
+}
+
+// scopeOf is the scope of a message to the coordinator.
+func scopeOf(m protocol.Message) protocol.Scope {
+	switch m := m.(type) {
+	case protocol.TaskFailed:
+		return m.Scope
+	case protocol.Ready:
+		return m.Scope
+	case protocol.Drained:
+		return m.Scope
+	case protocol.Ack:
+		return m.Scope
+	case protocol.Decline:
+		return m.Scope
+	case protocol.Aborted:
+		return m.Scope
+	case protocol.Sealed:
+		return m.Scope
+	}
+	return protocol.Scope{}
+}
+
+// onPong learns who lives. A new incarnation where this attempt's tasks were is the failure of the old one.
+func (c *Coordinator) onPong(now protocol.Time, from protocol.Address, m protocol.Pong, out *protocol.Effects) {
+	for i := range c.members {
+		w := &c.members[i]
+		if w.node != from.Node {
+			continue
+		}
+		w.incarnation, w.heard = m.Scope.Incarnation, now
+		reborn := w.used != 0 && w.used != w.incarnation
+		runs := m.Running.SameAttempt(c.scope())
+		gone := w.running && !runs && w.used == w.incarnation && m.Scope.SameAttempt(c.scope()) && !m.Running.Older(c.scope())
+		if (c.phase == starting || c.phase == running) && (reborn || gone) {
+			out.Append(protocol.Note{Kind: protocol.NoteWorkerReborn})
+			c.breakdown(now, protocol.Failure{Kind: protocol.FailService, Text: "a worker began a new life"}, out)
+			return
+		}
+		w.running = w.running || runs
+	}
+	if c.phase == gathering {
+		c.maybeStart(now, out)
+	}
+}
+
+// gather waits for workers: for all of them a while, then for any.
+func (c *Coordinator) gather(now protocol.Time, out *protocol.Effects) {
+	c.phase, c.startBy = gathering, now.Add(c.cfg.NodeTimeout)
+	for i := range c.members {
+		c.members[i].used, c.members[i].tasks, c.members[i].running = 0, nil, false
+		out.Append(protocol.Tell{To: worker(c.members[i].node), Message: protocol.Ping{Scope: c.scope()}})
+	}
+	c.maybeStart(now, out)
+}
+
+func (c *Coordinator) maybeStart(now protocol.Time, out *protocol.Effects) {
+	var alive []*member
+	for i := range c.members {
+		if c.alive(&c.members[i], now) {
+			alive = append(alive, &c.members[i])
+		}
+	}
+	if len(alive) == 0 || len(alive) < len(c.members) && now < c.startBy {
+		return
+	}
+	c.assign(alive)
+	c.phase, c.startBy = starting, now.Add(c.cfg.Timeout)
+	c.tellStart(out)
+}
+
+// assign spreads the tasks over the living workers.
+func (c *Coordinator) assign(alive []*member) {
+	tasks, highest := c.tasks(func(TaskInfo) bool { return true })
+	c.nodes = make([]protocol.NodeID, highest+1)
+	c.nodes[0] = c.self.Node
+	for i, t := range tasks {
+		c.nodes[t] = alive[i%len(alive)].node
+	}
+	for i, t := range tasks {
+		m := alive[i%len(alive)]
+		m.used = m.incarnation
+		scope := c.scope()
+		scope.Incarnation = m.incarnation
+		m.tasks = append(m.tasks, protocol.TaskStart{Scope: scope, Task: t, Coordinator: c.self, Nodes: c.nodes, Restored: c.restored(), Snapshot: c.snapshot(t)})
+	}
+	c.ready = newOwes(tasks, highest)
+	bounded, _ := c.tasks(func(t TaskInfo) bool { return t.Source })
+	c.drained = newOwes(bounded, highest)
+}
+
+// tasks lists those that satisfy f, and the highest id of all.
+func (c *Coordinator) tasks(f func(TaskInfo) bool) (list []protocol.TaskID, highest protocol.TaskID) {
+	for _, t := range c.opt.Tasks {
+		highest = max(highest, t.Task)
+		if f(t) {
+			list = append(list, t.Task)
+		}
+	}
+	return list, highest
+}
+
+func (c *Coordinator) restored() protocol.CheckpointID {
+	if m := c.newest(); m != nil {
+		return m.Checkpoint
+	}
+	return 0
+}
+
+func (c *Coordinator) snapshot(t protocol.TaskID) protocol.Snapshot {
+	if m := c.newest(); m != nil {
+		for i := range m.Snapshots {
+			if m.Snapshots[i].Task == t {
+				return m.Snapshots[i]
+			}
+		}
+	}
+	return protocol.Snapshot{Task: t}
+}
+
+func (c *Coordinator) tellStart(out *protocol.Effects) {
+	for i := range c.members {
+		m := &c.members[i]
+		if m.used == 0 || m.running {
+			continue
+		}
+		scope := c.scope()
+		scope.Incarnation = m.used
+		out.Append(protocol.Tell{To: worker(m.node), Message: protocol.Start{Scope: scope, Tasks: m.tasks}})
+	}
+}
+
+func (c *Coordinator) onReady(now protocol.Time, t protocol.TaskID, out *protocol.Effects) {
+	c.ready.settle(t)
+	if c.phase != starting || !c.ready.done() {
+		return
+	}
+	c.phase, c.lastTrig, c.failures = running, now, 0
+	c.unsettled, c.pending, c.sealing, c.aborting = nil, nil, nil, nil
+	c.await(now, out)
+	c.maybeLast(now, out)
+}
+
+func (c *Coordinator) onTaskFailed(now protocol.Time, m protocol.TaskFailed, out *protocol.Effects) {
+	c.breakdown(now, m.Failure, out)
+}
+
+// breakdown ends the attempt: at once, or when the write of HEAD that is under way has come to its end.
+func (c *Coordinator) breakdown(now protocol.Time, f protocol.Failure, out *protocol.Effects) {
+	if c.broken != nil {
+		return
+	}
+	c.broken = &f
+	if !c.head.busy() {
+		c.restart(now, out)
+	}
+}
+
+// restart stops the tasks and claims a new attempt after a pause.
+func (c *Coordinator) restart(now protocol.Time, out *protocol.Effects) {
+	f := *c.broken
+	if f.Kind == protocol.FailUser || f.Kind == protocol.FailState {
+		c.restarts++
+	}
+	if c.restarts > c.cfg.RestartLimit {
+		c.exit(protocol.Exhausted, out, "%d restarts without a sealed checkpoint between them; the last failure: %s", c.restarts-1, describe(f))
+		return
+	}
+	out.Append(protocol.Note{Kind: protocol.NoteRestart, Detail: describe(f)})
+	c.phase, c.pending, c.sealing, c.aborting = restarting, nil, nil, nil
+	c.stopWorkers(out)
+	if c.stopping {
+		c.exit(protocol.Stopped, out, "stopped while restarting; the newest checkpoint is %d", c.restored())
+		return
+	}
+	c.ops.Drop(func(w work) bool { return w.kind != workDelete })
+	c.ops.Add("restart delay", now.Add(c.cfg.RestartDelay), work{kind: workRestart})
+}
+
+func (c *Coordinator) stopWorkers(out *protocol.Effects) {
+	for i := range c.members {
+		out.Append(protocol.Tell{To: worker(c.members[i].node), Message: protocol.Stop{Scope: c.scope()}})
+	}
+}

@@ -1,0 +1,2 @@
+// Package pending is the set of what a machine waits for: each entry has an ending event and a deadline.
+package pending
