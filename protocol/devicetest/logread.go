@@ -130,6 +130,7 @@ func ledgerJudges(t *testing.T, h LogHarness) {
 	gone := lost.produce(1, KV{"task 1", "never"})
 	lost.flush()
 	lost.fence(node(2))
+	h.Feed(out, 1, KV{"later", "another"}) // must not be taken for what is not there
 	expect(t, "ledger after an abort", readLedger(t, h, out, 1, gone).Outcome, protocol.NotFound)
 	expect(t, "ledger at a control record", readLedger(t, h, out, 1, at+1).Outcome, protocol.NotFound)
 	expect(t, "ledger of what is present, again", readLedger(t, h, out, 1, at).Outcome, protocol.OK)

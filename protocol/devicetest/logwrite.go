@@ -38,10 +38,12 @@ func txnOrdered(t *testing.T, h LogHarness) {
 	var pending []func() protocol.Event
 	var want []string
 	for i := range 30 {
-		kv := numbered(i, 1)[0]
-		pending = append(pending, w.start(protocol.Partition(i%2), kv))
-		if i%2 == 0 {
-			want = append(want, kv.Key)
+		kvs := numbered(10*i, 1+i%3)
+		pending = append(pending, w.start(protocol.Partition(i%2), kvs...))
+		for _, kv := range kvs {
+			if i%2 == 0 {
+				want = append(want, kv.Key)
+			}
 		}
 	}
 	next := []protocol.Offset{0, 0}
@@ -51,7 +53,7 @@ func txnOrdered(t *testing.T, h LogHarness) {
 		if ev.Seq != uint64(i+1) || ev.Offset != next[ev.Partition] {
 			t.Fatalf("produce %d: %+v, want offset %d", i+1, ev, next[ev.Partition])
 		}
-		next[ev.Partition]++
+		next[ev.Partition] += protocol.Offset(1 + i%3)
 	}
 	w.flush()
 	w.commit(node(1))

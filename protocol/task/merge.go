@@ -31,7 +31,7 @@ func (s *snapshots) maybeMerge(now protocol.Time, out *protocol.Effects) {
 		}
 		sizes = append(sizes, r.Size)
 	}
-	from, to, ok := lineage.Plan(sizes)
+	from, to, ok := lineage.Defaults().Plan(sizes, 0)
 	if !ok {
 		return
 	}

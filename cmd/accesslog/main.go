@@ -1,0 +1,9 @@
+// Command accesslog counts requests and bytes per path and status of a web server's log, exactly once.
+package main
+
+import (
+	"weir/cmd/accesslog/job"
+	"weir/runtime/host"
+)
+
+func main() { host.Main(job.Job) }

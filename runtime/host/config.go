@@ -1,0 +1,119 @@
+package host
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"weir/protocol"
+	"weir/runtime/s3"
+)
+
+// Config is what a job's process is told by its flags.
+type Config struct {
+	Brokers []string
+	// Bucket is file:///folder (or a plain path) or s3://bucket/prefix.
+	Bucket string
+	S3     s3.Options
+	Job    protocol.Config
+	Log    *slog.Logger
+}
+
+// settings are the flags as they are typed.
+type settings struct {
+	brokers, bucket, level                           string
+	interval, timeout, heartbeat, nodeTimeout, delay time.Duration
+	txn, io                                          time.Duration
+	cfg                                              protocol.Config
+	s3                                               s3.Options
+}
+
+// Parse reads a job's flags; problems are written to stderr in words.
+func Parse(name string, args []string, stderr io.Writer) (Config, error) {
+	var s settings
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	s.define(fs)
+	if err := fs.Parse(args); err != nil {
+		return Config{}, err
+	}
+	if fs.NArg() > 0 {
+		return Config{}, fmt.Errorf("%s: argument %q is not a flag; see -help", name, fs.Arg(0))
+	}
+	return s.config(stderr)
+}
+
+func (s *settings) define(fs *flag.FlagSet) {
+	d := protocol.Defaults()
+	s.cfg = d
+	fs.StringVar(&s.brokers, "brokers", os.Getenv("WEIR_BROKERS"), "Kafka bootstrap addresses, host:port separated by commas (or WEIR_BROKERS)")
+	fs.StringVar(&s.bucket, "bucket", os.Getenv("WEIR_BUCKET"), "where checkpoints live: s3://bucket/prefix, or a folder as file:///path (or WEIR_BUCKET)")
+	fs.StringVar(&s.s3.Endpoint, "s3-endpoint", "", "URL of an S3 server that is not AWS's")
+	fs.StringVar(&s.s3.Region, "s3-region", "", "region of the bucket")
+	fs.StringVar(&s.level, "log", "info", "debug, info, warn or error")
+	fs.DurationVar(&s.interval, "interval", std(d.Interval), "between checkpoints")
+	fs.DurationVar(&s.timeout, "timeout", std(d.Timeout), "of one checkpoint")
+	fs.DurationVar(&s.heartbeat, "heartbeat", std(d.Heartbeat), "between pings, and before a message is repeated")
+	fs.DurationVar(&s.nodeTimeout, "node-timeout", std(d.NodeTimeout), "after which a silent worker is taken for dead")
+	fs.DurationVar(&s.delay, "restart-delay", std(d.RestartDelay), "before the job restarts after a failure")
+	fs.DurationVar(&s.txn, "transaction-timeout", std(d.TxnTimeout), "of Kafka transactions; the broker's transaction.max.timeout.ms must allow it")
+	fs.DurationVar(&s.io, "io-timeout", std(d.IOTimeout), "after which a request's outcome counts as unknown")
+	fs.IntVar(&s.cfg.RestartLimit, "restart-limit", d.RestartLimit, "restarts without a sealed checkpoint between them; then the job stops")
+	fs.IntVar(&s.cfg.Tolerable, "tolerable", d.Tolerable, "checkpoints in a row that may fail before the job restarts")
+	fs.IntVar(&s.cfg.Parallelism, "parallelism", d.Parallelism, "tasks of every stage")
+	fs.IntVar(&s.cfg.KeyGroups, "key-groups", d.KeyGroups, "units of rescaling; fixed for the life of a job")
+	fs.IntVar(&s.cfg.Retained, "retained", d.Retained, "checkpoints kept")
+}
+
+func std(d protocol.Duration) time.Duration { return time.Duration(d) }
+
+// config checks and converts.
+func (s *settings) config(stderr io.Writer) (Config, error) {
+	s.cfg.Interval, s.cfg.Timeout = protocol.Duration(s.interval), protocol.Duration(s.timeout)
+	s.cfg.Heartbeat, s.cfg.NodeTimeout = protocol.Duration(s.heartbeat), protocol.Duration(s.nodeTimeout)
+	s.cfg.RestartDelay, s.cfg.TxnTimeout, s.cfg.IOTimeout = protocol.Duration(s.delay), protocol.Duration(s.txn), protocol.Duration(s.io)
+	if err := s.cfg.Validate(); err != nil {
+		return Config{}, err
+	}
+	c := Config{Bucket: s.bucket, S3: s.s3, Job: s.cfg}
+	for b := range strings.SplitSeq(s.brokers, ",") {
+		if b = strings.TrimSpace(b); b != "" {
+			c.Brokers = append(c.Brokers, b)
+		}
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.level)); err != nil {
+		return Config{}, fmt.Errorf("-log %q: it must be debug, info, warn or error", s.level)
+	}
+	c.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	switch {
+	case len(c.Brokers) == 0:
+		return Config{}, errors.New("-brokers is missing: name at least one as host:port")
+	case c.Bucket == "":
+		return Config{}, errors.New("-bucket is missing: s3://bucket/prefix, or a folder as file:///path")
+	}
+	return c, c.locate()
+}
+
+// locate takes the bucket's URL apart.
+func (c *Config) locate() error {
+	u, err := url.Parse(c.Bucket)
+	switch {
+	case err != nil:
+		return fmt.Errorf("-bucket %q: %w", c.Bucket, err)
+	case u.Scheme == "" || u.Scheme == "file":
+		c.Bucket = u.Path
+	case u.Scheme == "s3" && u.Host != "":
+		c.S3.Bucket, c.S3.Prefix, c.S3.PathStyle = u.Host, strings.Trim(u.Path, "/"), c.S3.Endpoint != ""
+		c.S3.AccessKey, c.S3.SecretKey = os.Getenv("WEIR_S3_ACCESS_KEY"), s3.Secret(os.Getenv("WEIR_S3_SECRET_KEY"))
+	default:
+		return fmt.Errorf("-bucket %q: it must be s3://bucket/prefix, or a folder as file:///path", c.Bucket)
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"weir"
+	"weir/protocol"
+	"weir/protocol/job"
+	"weir/protocol/state"
+	"weir/protocol/state/memory"
+	"weir/runtime/engine"
+	"weir/runtime/kafka"
+	"weir/runtime/localfs"
+	"weir/runtime/s3"
+)
+
+// Exit codes of a job's process.
+const (
+	exitDone    = 0 // finished, or stopped as asked
+	exitFailed  = 1 // lost output, fenced, or restarts exhausted
+	exitRefused = 2 // usage, or refused at start
+)
+
+// probeTimeout bounds the questions asked before a job starts.
+const probeTimeout = 15 * time.Second
+
+// Main runs a job as a process until it finishes, fails for good or is asked to stop: the first SIGINT or SIGTERM asks
+// for a last checkpoint, the second ends at once, which loses nothing but time.
+func Main(factory func() *weir.Job) {
+	os.Exit(Run(factory, os.Args[0], os.Args[1:], os.Stderr))
+}
+
+// Run is Main without the exit: it returns the exit code.
+func Run(factory func() *weir.Job, name string, args []string, stderr io.Writer) int {
+	cfg, err := Parse(name, args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitDone
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return exitRefused
+	}
+	p, err := open(factory, cfg)
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return exitRefused
+	}
+	defer p.close()
+	return p.run(stderr)
+}
+
+// process is a job with its devices.
+type process struct {
+	engine *engine.Engine
+	log    *kafka.Device
+	store  bucket
+}
+
+// bucket is a store device that can be probed.
+type bucket interface {
+	protocol.Device
+	Probe(ctx context.Context) error
+	Close() error
+}
+
+// open builds the plan, opens the devices and probes them; nothing of the job is written yet.
+func open(factory func() *weir.Job, cfg Config) (*process, error) {
+	graph, err := weir.Graph(factory)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := job.NewPlan(graph, cfg.Job)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	pool, clock := new(engine.Pool), engine.NewClock()
+	p := new(process)
+	if p.log, err = kafka.New(kafka.Options{Brokers: cfg.Brokers, Pool: pool, Now: clock.Now, Logger: cfg.Log, IOTimeout: std(cfg.Job.IOTimeout)}); err != nil {
+		return nil, err
+	}
+	if err := p.probe(ctx, plan, cfg); err != nil {
+		p.close()
+		return nil, err
+	}
+	p.engine = engine.New(engine.Options{Plan: plan, Incarnation: incarnation(), Store: p.store, Log: p.log, Clock: clock, Pool: pool, NewState: newState, Logger: cfg.Log})
+	return p, nil
+}
+
+func newState(owned state.Groups, total int) state.Keyed { return memory.New(owned, total) }
+
+// probe asks broker and bucket for what the job needs. Only the ledgers, which are the job's own, are created.
+func (p *process) probe(ctx context.Context, plan *job.Plan, cfg Config) (err error) {
+	reads, writes, ledgers := plan.Topics()
+	if err := p.log.Probe(ctx, append(reads, writes...)...); err != nil {
+		return err
+	}
+	if p.store, err = openBucket(ctx, cfg); err != nil {
+		return err
+	}
+	if err := p.store.Probe(ctx); err != nil {
+		return err
+	}
+	topics := make(map[string]kafka.Topic, len(ledgers))
+	for _, l := range ledgers {
+		topics[l.Topic] = kafka.Topic{Partitions: int32(l.Partitions), Compacted: true}
+	}
+	return p.log.EnsureTopics(ctx, topics)
+}
+
+func openBucket(ctx context.Context, cfg Config) (bucket, error) {
+	if cfg.S3.Bucket == "" {
+		d, err := localfs.Open(cfg.Bucket)
+		if err != nil {
+			return nil, err
+		}
+		return d, nil
+	}
+	cfg.S3.Logger = cfg.Log
+	d, err := s3.New(ctx, cfg.S3)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (p *process) close() {
+	if p.log != nil {
+		p.log.Close()
+	}
+	if p.store != nil {
+		p.store.Close()
+	}
+}
+
+// incarnation is random and not zero.
+func incarnation() protocol.Incarnation {
+	var b [8]byte
+	rand.Read(b[:])
+	return protocol.Incarnation(binary.BigEndian.Uint64(b[:]) | 1)
+}
+
+func (p *process) run(stderr io.Writer) int {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		<-signals
+		p.engine.Stop()
+		<-signals
+		cancel()
+	}()
+	v, err := p.engine.Run(ctx)
+	if err != nil {
+		fmt.Fprintln(stderr, "ended at the second signal, without a last checkpoint; nothing is lost")
+		return exitDone
+	}
+	fmt.Fprintf(stderr, "%s: %s\n", v.Kind, v.Text)
+	return ExitCode(v.Kind)
+}
+
+// ExitCode is the process's exit code for a verdict.
+func ExitCode(k protocol.VerdictKind) int {
+	switch k {
+	case protocol.Finished, protocol.Stopped:
+		return exitDone
+	case protocol.Refused:
+		return exitRefused
+	case protocol.Deposed, protocol.LostWork, protocol.Exhausted:
+	}
+	return exitFailed
+}

@@ -1,0 +1,46 @@
+package broker
+
+import "weir/protocol/batch"
+
+// records is the immutable content of one appended batch: keys and values end to end.
+type records struct {
+	slab []byte
+	ends []uint32 // of key 0, value 0, key 1, value 1 …
+}
+
+// KV is a key and a value.
+type KV struct{ Key, Value []byte }
+
+func recordsOf(b *batch.Batch) *records {
+	r := &records{slab: make([]byte, 0, b.Size()), ends: make([]uint32, 0, 2*b.Len())}
+	for i := range b.Len() {
+		r.add(b.Key(i), b.Value(i))
+	}
+	return r
+}
+
+func recordsFrom(kvs []KV) *records {
+	r := &records{ends: make([]uint32, 0, 2*len(kvs))}
+	for _, kv := range kvs {
+		r.add(kv.Key, kv.Value)
+	}
+	return r
+}
+
+func (r *records) add(key, value []byte) {
+	r.slab = append(r.slab, key...)
+	r.ends = append(r.ends, uint32(len(r.slab)))
+	r.slab = append(r.slab, value...)
+	r.ends = append(r.ends, uint32(len(r.slab)))
+}
+
+func (r *records) len() int { return len(r.ends) / 2 }
+
+func (r *records) at(i int) (key, value []byte) {
+	start := uint32(0)
+	if i > 0 {
+		start = r.ends[2*i-1]
+	}
+	mid, end := r.ends[2*i], r.ends[2*i+1]
+	return r.slab[start:mid:mid], r.slab[mid:end:end]
+}

@@ -1,0 +1,85 @@
+package bucket
+
+import (
+	"crypto/sha256"
+	"slices"
+
+	"weir/protocol"
+)
+
+// A Bucket holds objects as S3 does: each request takes effect at one instant, reads see every write before them, and a
+// write is conditional on the present version. It keeps no history.
+type Bucket struct {
+	objects map[protocol.ObjectKey]*Object
+	// Invariant: the keys of objects, sorted.
+	keys []protocol.ObjectKey
+}
+
+// An Object is what the bucket holds under one key.
+type Object struct {
+	Body    []byte // never changes; not to be written to
+	Version protocol.Version
+	Sum     protocol.Sum
+}
+
+// New makes an empty bucket.
+func New() *Bucket { return &Bucket{objects: make(map[protocol.ObjectKey]*Object)} }
+
+// Store writes body, which the bucket keeps, if the present version is ifMatch (empty: if there is no object).
+// It returns OK and the new version, or Conflict.
+func (b *Bucket) Store(key protocol.ObjectKey, body []byte, ifMatch protocol.Version) (protocol.Version, protocol.Outcome) {
+	return b.store(key, body, sha256.Sum256(body), ifMatch)
+}
+
+func (b *Bucket) store(key protocol.ObjectKey, body []byte, sum protocol.Sum, ifMatch protocol.Version) (protocol.Version, protocol.Outcome) {
+	old := b.objects[key]
+	switch {
+	case old == nil && ifMatch != "", old != nil && old.Version != ifMatch:
+		return "", protocol.Conflict
+	case old == nil:
+		at, _ := slices.BinarySearch(b.keys, key)
+		b.keys = slices.Insert(b.keys, at, key)
+	}
+	o := &Object{Body: body, Version: versionOf(sum), Sum: sum}
+	b.objects[key] = o
+	return o.Version, protocol.OK
+}
+
+// versionOf is the ETag of a body. As in S3 it depends on the bytes alone, so that equal bodies have equal versions and
+// a writer that trusts versions falls for A-B-A.
+func versionOf(sum protocol.Sum) protocol.Version {
+	return protocol.Version(sum.String())
+}
+
+// Load returns the object under key and OK, or NotFound. The body is not to be written to.
+func (b *Bucket) Load(key protocol.ObjectKey) (Object, protocol.Outcome) {
+	if o := b.objects[key]; o != nil {
+		return *o, protocol.OK
+	}
+	return Object{}, protocol.NotFound
+}
+
+// Delete removes the object under key, if there is one.
+func (b *Bucket) Delete(key protocol.ObjectKey) {
+	if _, ok := b.objects[key]; !ok {
+		return
+	}
+	delete(b.objects, key)
+	at, _ := slices.BinarySearch(b.keys, key)
+	b.keys = slices.Delete(b.keys, at, at+1)
+}
+
+// Keys lists the keys present, sorted; the list is the caller's.
+func (b *Bucket) Keys() []protocol.ObjectKey { return slices.Clone(b.keys) }
+
+// Get is the body under key for an observer, outside any request. The body is not to be written to.
+func (b *Bucket) Get(key protocol.ObjectKey) (body []byte, ok bool) {
+	o := b.objects[key]
+	if o == nil {
+		return nil, false
+	}
+	return o.Body, true
+}
+
+// Len is the number of objects.
+func (b *Bucket) Len() int { return len(b.keys) }

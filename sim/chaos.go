@@ -1,0 +1,216 @@
+package sim
+
+import (
+	"weir/faults"
+	"weir/protocol"
+)
+
+// armed is a timed fault that waits for a phase of the protocol, or for its patience to end.
+type armed struct {
+	faults.Timed
+	addressed bool // to phase
+	phase     faults.Phase
+	patience  protocol.Time
+	cut       bool // of CrashInEffects: the next fitting step is cut
+	skip      int  // fitting steps that pass before
+	control   bool // only steps that talk to coordinator, bucket or log fit
+}
+
+// plan arms each timed fault at its time.
+func (w *World) plan() {
+	for _, f := range w.faults.Plan(int64(w.cfg.Limits.Horizon)) {
+		w.After(protocol.Duration(f.At), func() { w.arm(f) })
+	}
+}
+
+// arm lets a fault strike now or, half the time, when the protocol reaches a drawn phase: rare phases are hit as often.
+func (w *World) arm(f faults.Timed) {
+	if !w.faults.On() {
+		return
+	}
+	a := armed{Timed: f, addressed: f.Draws.Chance(1, 2)}
+	a.phase = faults.Phase(a.Draws.Pick(faults.Phases))
+	if !a.addressed || a.phase == w.watch.phase {
+		w.strike(&a)
+		return
+	}
+	w.armed = append(w.armed, a)
+	w.After(2*w.cfg.Protocol.Interval, func() { w.lose(f.ID) })
+}
+
+// lose strikes an armed fault whose phase did not come.
+func (w *World) lose(id faults.ID) {
+	for i := range w.armed {
+		if a := w.armed[i]; a.ID == id && !a.cut {
+			w.armed = append(w.armed[:i], w.armed[i+1:]...)
+			w.strike(&a)
+			return
+		}
+	}
+}
+
+// enter strikes, after a moment, what waited for the phase that begins.
+func (w *World) enter(p faults.Phase) {
+	keep := w.armed[:0]
+	for _, a := range w.armed {
+		if a.cut || !a.addressed || a.phase != p {
+			keep = append(keep, a)
+			continue
+		}
+		moment := protocol.Duration(a.Draws.Spread(0, int64(50*protocol.Millisecond)))
+		w.After(moment, func() { w.strike(&a) })
+	}
+	w.armed = keep
+}
+
+func (w *World) strike(a *armed) {
+	if !w.faults.On() {
+		return
+	}
+	switch a.ID.Kind {
+	case faults.CrashWorker:
+		w.strikeCrash(a, func(n *node) bool { return n.worker })
+	case faults.CrashCoordinator:
+		w.strikeCrash(a, func(n *node) bool { return n.proc.machine(protocol.CoordinatorTask) != nil })
+	case faults.CrashInEffects:
+		a.cut, a.skip, a.control = true, a.Draws.Pick(8), a.Draws.Chance(7, 8)
+		w.armed = append(w.armed, *a)
+	case faults.Pause:
+		w.strikePause(a)
+	case faults.Partition:
+		w.strikePartition(a)
+	case faults.ChannelReset:
+		w.strikeReset(a)
+	case faults.ServiceOutage:
+		s := service(a.Draws.Pick(int(services)))
+		w.block(&w.links.away[s], a, w.outage(a))
+	case faults.BucketSlow:
+		w.block(&w.links.slow[theBucket], a, w.outage(a))
+	}
+}
+
+func (w *World) strikeCrash(a *armed, fits func(*node) bool) {
+	if n := pickNode(&a.Draws, w.alive(fits)); n != nil {
+		w.struck(a.ID)
+		w.crash(n)
+	}
+}
+
+// outage is a drawn time, of a blink up to several time-outs.
+func (w *World) outage(a *armed) protocol.Duration {
+	c := &w.cfg.Protocol
+	return protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 2*int64(max(c.NodeTimeout, c.IOTimeout))))
+}
+
+func (w *World) block(b *block, a *armed, d protocol.Duration) {
+	*b = block{until: w.now.Add(d), id: a.ID, fresh: true}
+}
+
+// strikePause pauses a process past its time-outs; while a coordinator is paused a standby may be started.
+func (w *World) strikePause(a *armed) {
+	n := pickNode(&a.Draws, w.alive(func(n *node) bool { return n.wakes <= w.now }))
+	if n == nil {
+		return
+	}
+	w.struck(a.ID)
+	d := protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 3*int64(w.cfg.Protocol.NodeTimeout)))
+	n.wakes = w.now.Add(d)
+	if !n.office || !a.Draws.Chance(3, 4) {
+		return
+	}
+	w.After(d/2, func() {
+		if other := w.standby(); other != nil && n.wakes > w.now {
+			w.promote(other)
+		}
+	})
+}
+
+// strikePartition blocks one node's ways to some other places: all, half of them, or one; one way or both.
+func (w *World) strikePartition(a *armed) {
+	n := pickNode(&a.Draws, w.nodes)
+	if n == nil {
+		return
+	}
+	d, shape, which := w.outage(a), a.Draws.Pick(3), a.Draws.Pick(3)
+	places := len(w.nodes) + int(services)
+	one := a.Draws.Pick(places)
+	for p := range places {
+		if p == n.place || shape == 1 && a.Draws.Chance(1, 2) || shape == 2 && p != one {
+			continue
+		}
+		if which != 1 {
+			w.block(w.links.way(n.place, p), a, d)
+		}
+		if which != 2 {
+			w.block(w.links.way(p, n.place), a, d)
+		}
+	}
+	w.After(protocol.Duration(a.Draws.Between(1, int64(d))), func() { w.giveUp(n, a) })
+}
+
+// giveUp resets some of the connections that a partition stalls: a transport's own time-out.
+func (w *World) giveUp(n *node, a *armed) {
+	for _, c := range w.working(n) {
+		from, to := c.from.proc.node.place, c.to.proc.node.place
+		if a.Draws.Chance(1, 2) && (w.blocked(from, to) || w.blocked(to, from)) {
+			w.reset(c)
+		}
+	}
+}
+
+// working is the working connections that begin at n's tasks, or with nil at anybody's.
+func (w *World) working(n *node) (out []*conn) {
+	for _, each := range w.nodes {
+		if each.proc == nil || n != nil && each != n {
+			continue
+		}
+		for _, m := range each.proc.machines {
+			for _, c := range m.outs {
+				if !c.broken && c.from != nil && c.to != nil {
+					out = append(out, c)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (w *World) strikeReset(a *armed) {
+	if all := w.working(nil); len(all) > 0 {
+		w.struck(a.ID)
+		w.reset(all[a.Draws.Pick(len(all))])
+	}
+}
+
+// cutAt is the index at which a crash cuts a step's effects, or past the end.
+func (w *World) cutAt(m *machine, list []protocol.Effect) int {
+	if p := w.cfg.CrashAt; p.Step > 0 && p.Step == w.steps {
+		return min(p.Effect, len(list))
+	}
+	for i := range w.armed {
+		a := &w.armed[i]
+		if !a.cut || len(list) == 0 || a.control && !controls(list) || a.addressed && a.phase != w.watch.phase {
+			continue
+		}
+		if a.skip--; a.skip >= 0 {
+			continue
+		}
+		at := a.Draws.Pick(len(list))
+		w.struck(a.ID)
+		w.armed = append(w.armed[:i], w.armed[i+1:]...)
+		return at
+	}
+	return len(list)
+}
+
+// controls reports whether a step does more than move records.
+func controls(list []protocol.Effect) bool {
+	for _, ef := range list {
+		switch ef.(type) {
+		case protocol.Resume, protocol.Wake, protocol.Send, protocol.Grant, protocol.Release, protocol.Note, protocol.Fetch, protocol.Produce:
+		default:
+			return true
+		}
+	}
+	return false
+}

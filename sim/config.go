@@ -1,0 +1,124 @@
+package sim
+
+import (
+	"weir/faults"
+	"weir/protocol"
+	"weir/protocol/batch"
+	"weir/sim/wire"
+)
+
+// Channel is an ordered pair of tasks.
+type Channel struct{ From, To protocol.TaskID }
+
+// Job makes the machines of one life of a process.
+type Job struct {
+	Channels       []Channel // indexed by ChannelID; unused ids are zero
+	NewCoordinator func(workers []protocol.NodeID) protocol.Machine
+	NewWorker      func() protocol.Machine
+	NewTask        func(start protocol.TaskStart, pool batch.Pool) protocol.Machine
+}
+
+// Topology says which processes there are. A node in both lists is one process with both machines.
+type Topology struct {
+	Coordinators []protocol.NodeID // the first is started, the others stand by
+	Workers      []protocol.NodeID
+}
+
+// Services are the virtual services' devices, and the truth about them that only a simulator can know.
+type Services struct {
+	Log    protocol.Device // log effects, read and write side
+	Bucket protocol.Device // Store, Load, Delete
+	// Crash tells the devices that the process of a node is gone, or with Halt all its tasks.
+	Crash func(node protocol.NodeID)
+	// Outside is the broker as clients outside the job see it.
+	Outside Log
+	// Object is the bucket's content now; nil leaves the bucket's invariants unchecked.
+	Object func(key protocol.ObjectKey) (body []byte, ok bool)
+	// Committed reports whether the newest transaction of an id ended in a commit; nil leaves fencing unchecked.
+	Committed func(id protocol.TransactionalID) bool
+	// Digest is a digest of all that the services hold, taken at the end of a run; nil leaves it out.
+	Digest func() uint64
+}
+
+// Env is what services are built from.
+type Env struct {
+	Net    wire.Net
+	Pool   batch.Pool // the one that Release feeds
+	Choice *faults.Choice
+	// MarkerDelay is asked at each end of a transaction for how long its markers take beyond the usual; it is the
+	// fault faults.MarkerLate.
+	MarkerDelay func() protocol.Duration
+}
+
+// Manifests decodes what decides, so that sim needs to know neither format.
+type Manifests struct {
+	// Head names the manifests that HEAD retains, the newest decided one included.
+	Head func(body []byte) (manifests []protocol.ObjectKey, ok bool)
+	// Objects names the objects that a manifest refers to.
+	Objects func(body []byte) (objects []protocol.ObjectKey, ok bool)
+	// HeadKey is HEAD's key.
+	HeadKey protocol.ObjectKey
+}
+
+// Limits bound a run. Zero fields get defaults from the protocol's configuration.
+type Limits struct {
+	Horizon  protocol.Duration // of the safety phase; default: drawn, 4 to 12 intervals
+	Liveness protocol.Duration // of the liveness phase; default: LivenessBound
+	Steps    uint64            // a run with more is stuck in a circle; default 50 million
+	Ring     int               // events kept for the report of a failure; default 2048
+}
+
+// Config is one run.
+type Config struct {
+	Seed     uint64
+	Protocol protocol.Config
+	Topology Topology
+	NewJob   func() Job // called once per life of a process
+	Services func(Env) Services
+	Feeds    []Feed
+	Readers  []Reader
+	// Expect is the verdict with which the job must end; zero: it runs on, and the run ends when it has shown that it lives.
+	Expect protocol.VerdictKind
+	// StopAfter, if above zero, asks the coordinators to stop at this time after the start, and again until they do.
+	StopAfter protocol.Duration
+	// Settled, if set, must also hold before the liveness phase ends: all output is visible, say.
+	Settled func() bool
+
+	Profile   faults.Profile
+	Only      []faults.ID // with Replay: strike exactly here
+	Replay    bool
+	CrashAt   CrashPoint // an enumeration's one crash
+	Manifests Manifests
+	Off       Checks // invariants not to check
+	Limits    Limits
+	Trace     func(line string) // gets every event and effect as text; slow
+}
+
+// CrashPoint is a place in a run: before effect Effect (from 0) of step Step (from 1). Zero is nowhere.
+type CrashPoint struct {
+	Step   uint64
+	Effect int
+}
+
+// Checks names invariants.
+type Checks uint32
+
+// The online invariants.
+const (
+	CheckCut       Checks = 1 << iota // frames before barrier n are in snapshot n, those after are not; alignment follows
+	CheckOrigins                      // no record's origin is on the wrong side of the source's position
+	CheckFencing                      // nothing of an older attempt commits after a later one's recovery
+	CheckManifests                    // a decided manifest refers to durable objects only
+	CheckDeletes                      // nothing that HEAD's manifests list is deleted
+	CheckBatches                      // a batch is given back once, by who holds it
+	CheckWaits                        // every wait has an end: no Pending() deadline lies long in the past
+)
+
+// LivenessBound is how long a job may take, after all faults, to seal a checkpoint that covers its input: two rounds of
+// detection, restart and recovery (what a late request of the past breaks after the mending is mended once more), the
+// abort of what was under way, and three intervals.
+func LivenessBound(c protocol.Config) protocol.Duration {
+	detect := c.NodeTimeout + 2*c.Heartbeat
+	recovery := c.RestartDelay + 6*(c.IOTimeout+c.RetryDelay)
+	return 2*(detect+recovery) + 2*c.Timeout + 3*c.Interval + protocol.Duration(c.Tolerable)*(c.Interval+c.Timeout)
+}

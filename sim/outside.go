@@ -1,0 +1,209 @@
+package sim
+
+import (
+	"cmp"
+
+	"weir/faults"
+	"weir/protocol"
+)
+
+// Fate is what becomes of records that a client outside the job appends.
+type Fate uint8
+
+// The fates.
+const (
+	Plain     Fate = iota // not in a transaction
+	Committed             // in a transaction that commits at once
+	Aborted               // in a transaction that aborts at once: no reader may ever see them
+)
+
+// Entry is a record as clients outside the job see it.
+type Entry struct {
+	Offset     protocol.Offset
+	Key, Value []byte
+}
+
+// Log is the broker as clients outside the job see it, without network or faults.
+type Log interface {
+	// Append appends entries to one partition and returns the first's offset.
+	Append(topic string, partition protocol.Partition, fate Fate, entries []Entry) protocol.Offset
+	// Read reads committed records from an offset, at most limit, and returns the offset to read next.
+	Read(topic string, partition protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset)
+	// Range is from the log start to the last stable offset.
+	Range(topic string, partition protocol.Partition) protocol.Range
+	// Partitions is the number of partitions of a topic.
+	Partitions(topic string) int
+}
+
+// Feed is a client that appends records over virtual time.
+type Feed struct {
+	Topic   string
+	Records int // in all; what is not appended by the end of the safety phase is appended at its end
+	Batch   int // most records of one append; default 4
+	Start   int // records appended before the job starts
+	Every   protocol.Duration
+	// Make is record i: its partition, key and value.
+	Make func(i int, draws *faults.Stream) (partition protocol.Partition, key, value []byte)
+	// Transactions is the chance, of 1000, that an append is in a transaction; half of those abort and their records
+	// are appended again.
+	Transactions int
+}
+
+// Reader is a read_committed client outside the job; it polls every partition of a topic at drawn moments.
+type Reader struct {
+	Topic string
+	Every protocol.Duration // mean time between polls
+	Limit int               // records of one fetch; default 100
+	// Rewind is the chance, of 1000, that a poll first goes back to the start of the log.
+	Rewind int
+}
+
+// Appended is one append of a feed.
+type Appended struct {
+	At        protocol.Time
+	Topic     string
+	Partition protocol.Partition
+	Fate      Fate
+	Entries   []Entry
+}
+
+// Fetch is one fetch of a reader.
+type Fetch struct {
+	At         protocol.Time
+	Reader     int // index in Config.Readers
+	Life       int // how often the reader went back to the start before
+	Topic      string
+	Partition  protocol.Partition
+	From, Next protocol.Offset
+	Entries    []Entry
+	Final      bool // of the last read, after the run, to the end of the log
+}
+
+// History is what clients outside the job did and saw, in the order of time.
+type History struct {
+	Appends []Appended
+	Fetches []Fetch
+}
+
+type feeder struct {
+	Feed
+	draws *faults.Stream
+	next  int
+}
+
+type reader struct {
+	Reader
+	index int
+	draws *faults.Stream
+	at    []protocol.Offset // by partition; negative: not read yet
+	lives []int             // by partition
+}
+
+func (w *World) startOutside() {
+	for i := range w.cfg.Feeds {
+		f := &feeder{Feed: w.cfg.Feeds[i], draws: w.choice.Stream("feed " + w.cfg.Feeds[i].Topic)}
+		f.Batch = max(1, cmp.Or(f.Batch, 4))
+		w.feeders = append(w.feeders, f)
+		for f.next < min(f.Start, f.Records) {
+			w.append(f)
+		}
+		w.After(w.pause(f.draws, f.Every), func() { w.feed(f) })
+	}
+	for i := range w.cfg.Readers {
+		r := &reader{Reader: w.cfg.Readers[i], index: i, draws: w.choice.Stream("reader " + w.cfg.Readers[i].Topic)}
+		r.Limit = max(1, cmp.Or(r.Limit, 100))
+		w.readers = append(w.readers, r)
+		w.After(w.pause(r.draws, r.Every), func() { w.poll(r) })
+	}
+}
+
+// pause is a drawn time of mean every, or of 1 ms.
+func (w *World) pause(s *faults.Stream, every protocol.Duration) protocol.Duration {
+	return protocol.Duration(s.Between(1, 2*int64(max(every, protocol.Millisecond))))
+}
+
+func (w *World) feed(f *feeder) {
+	for !w.faults.On() && f.next < f.Records {
+		w.append(f)
+	}
+	if f.next < f.Records {
+		w.append(f)
+		w.After(w.pause(f.draws, f.Every), func() { w.feed(f) })
+	}
+}
+
+func (w *World) append(f *feeder) {
+	n := 1 + f.draws.Pick(min(f.Batch, f.Records-f.next))
+	first, at := f.next, protocol.Partition(0)
+	var entries []Entry
+	for range n {
+		p, key, value := f.Make(f.next, f.draws)
+		if f.next > first && p != at {
+			break
+		}
+		at = p
+		entries = append(entries, Entry{Key: key, Value: value})
+		f.next++
+	}
+	fate := Plain
+	if f.draws.Chance(f.Transactions, 1000) {
+		fate = Committed
+		if f.draws.Chance(1, 2) {
+			w.appendAs(f.Topic, at, Aborted, entries)
+		}
+	}
+	w.appendAs(f.Topic, at, fate, entries)
+}
+
+func (w *World) appendAs(topic string, p protocol.Partition, fate Fate, entries []Entry) {
+	list := make([]Entry, len(entries))
+	copy(list, entries)
+	offset := w.services.Outside.Append(topic, p, fate, list)
+	for i := range list {
+		list[i].Offset = offset + protocol.Offset(i)
+	}
+	w.history.Appends = append(w.history.Appends, Appended{w.now, topic, p, fate, list})
+	w.digest.mix(uint64(offset), uint64(len(list)), uint64(fate))
+}
+
+func (w *World) poll(r *reader) {
+	w.readAll(r, 1, false)
+	w.After(w.pause(r.draws, r.Every), func() { w.poll(r) })
+}
+
+// readAll fetches from each partition, at most rounds times or until nothing is left.
+func (w *World) readAll(r *reader, rounds int, final bool) {
+	for len(r.at) < w.services.Outside.Partitions(r.Topic) {
+		r.at, r.lives = append(r.at, -1), append(r.lives, -1)
+	}
+	for p := range r.at {
+		if r.at[p] < 0 || r.draws.Chance(r.Rewind, 1000) {
+			r.at[p] = w.services.Outside.Range(r.Topic, protocol.Partition(p)).Start
+			r.lives[p]++
+		}
+		for range rounds {
+			if !w.fetch(r, protocol.Partition(p), final) {
+				break // this one came back empty: the checker takes it for the end of the log
+			}
+		}
+	}
+}
+
+func (w *World) fetch(r *reader, p protocol.Partition, final bool) (moved bool) {
+	from := r.at[p]
+	entries, next := w.services.Outside.Read(r.Topic, p, from, r.Limit)
+	w.history.Fetches = append(w.history.Fetches, Fetch{w.now, r.index, r.lives[p], r.Topic, p, from, next, entries, final})
+	w.digest.mix(uint64(from), uint64(next), uint64(len(entries)))
+	r.at[p] = next
+	return next > from
+}
+
+// finishReading lets each reader read the whole log once more, from its start.
+func (w *World) finishReading() {
+	for _, r := range w.readers {
+		for p := range r.at {
+			r.at[p] = -1
+		}
+		w.readAll(r, 1<<30, true)
+	}
+}

@@ -1,0 +1,109 @@
+package sim
+
+import "weir/protocol"
+
+// entry is one item of the heap; what it carries stands in a slot of the queue, so that entries are small to move.
+type entry struct {
+	at   protocol.Time
+	seq  uint64
+	slot uint32
+}
+
+func (e entry) before(f entry) bool { return e.at < f.at || e.at == f.at && e.seq < f.seq }
+
+// queue is a binary heap ordered by (time, sequence).
+type queue struct {
+	heap  []entry
+	items []item
+	free  []uint32
+	seq   uint64
+}
+
+// itemKind says what happens when an item's time has come.
+type itemKind uint8
+
+const (
+	itEvent  itemKind = iota // step m with ev
+	itResume                 // step m with Resumed
+	itTimer                  // m's timer arg may have come due
+	itTell                   // ev is Told for the address packed in arg
+	itFrame                  // conn delivers its next frame
+	itGrant                  // ev is Granted for conn's sender
+	itCall                   // call goes on
+	itFunc                   // run fn
+)
+
+type item struct {
+	kind itemKind
+	leg  leg // of call
+	m    *machine
+	ev   protocol.Event
+	fn   func()
+	call *call
+	conn *conn
+	arg  uint64
+}
+
+func (q *queue) len() int { return len(q.heap) }
+
+// push adds an item behind all others of the same time.
+func (q *queue) push(at protocol.Time, it item) {
+	var slot uint32
+	if n := len(q.free); n > 0 {
+		slot, q.free = q.free[n-1], q.free[:n-1]
+		q.items[slot] = it
+	} else {
+		slot = uint32(len(q.items))
+		q.items = append(q.items, it)
+	}
+	q.seq++
+	q.heap = append(q.heap, entry{at, q.seq, slot})
+	q.up(len(q.heap) - 1)
+}
+
+// pop removes the first item.
+func (q *queue) pop() (protocol.Time, item) {
+	top := q.heap[0]
+	last := len(q.heap) - 1
+	q.heap[0] = q.heap[last]
+	q.heap = q.heap[:last]
+	if last > 0 {
+		q.down(0)
+	}
+	it := q.items[top.slot]
+	q.items[top.slot] = item{}
+	q.free = append(q.free, top.slot)
+	return top.at, it
+}
+
+func (q *queue) up(i int) {
+	e := q.heap[i]
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !e.before(q.heap[parent]) {
+			break
+		}
+		q.heap[i] = q.heap[parent]
+		i = parent
+	}
+	q.heap[i] = e
+}
+
+func (q *queue) down(i int) {
+	e, n := q.heap[i], len(q.heap)
+	for {
+		child := 2*i + 1
+		if child >= n {
+			break
+		}
+		if child+1 < n && q.heap[child+1].before(q.heap[child]) {
+			child++
+		}
+		if !q.heap[child].before(e) {
+			break
+		}
+		q.heap[i] = q.heap[child]
+		i = child
+	}
+	q.heap[i] = e
+}

@@ -1,0 +1,93 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+
+	"weir/faults"
+	"weir/protocol"
+)
+
+// Failure says how a run failed.
+type Failure struct {
+	Class string // invariant, stuck, verdict or panic; a shrink keeps class and name
+	Name  string // of the invariant or verdict
+	Text  string
+	At    protocol.Time
+	Step  uint64
+	Phase faults.Phase
+}
+
+// Error is the failure as one text.
+func (f *Failure) Error() string {
+	return fmt.Sprintf("%s %s at %d ms, step %d, phase %v: %s", f.Class, f.Name, int64(f.At)/1_000_000, f.Step, f.Phase, f.Text)
+}
+
+// Fired is a fault that changed something.
+type Fired struct {
+	ID    faults.ID
+	At    protocol.Time
+	Phase faults.Phase
+}
+
+// String is the fault with its time and phase.
+func (f Fired) String() string {
+	return fmt.Sprintf("%v @ %d ms in %v", f.ID, int64(f.At)/1_000_000, f.Phase)
+}
+
+// NoteCount is how often machines left a note.
+type NoteCount struct {
+	Kind  protocol.NoteKind
+	Count uint64
+}
+
+// Result is what a run came to.
+type Result struct {
+	Seed    uint64
+	Digest  uint64
+	Steps   uint64
+	Virtual protocol.Duration // from the start to the end
+	Honest  protocol.Duration // the part in which a checkpoint sealed at least once per 3 intervals
+	Sealed  int               // checkpoints
+	Faults  faults.Counts
+	Fired   []Fired     // in the order of time; their IDs replay the run by Config.Only
+	Notes   []NoteCount // in the order of first appearance
+	Verdict protocol.Verdict
+	Failure *Failure // nil: the run passed, as far as the world can see; the history is the checker's
+	History History
+	Ring    []string // with a failure: the newest events and effects
+}
+
+// Passed reports whether nothing failed.
+func (r *Result) Passed() bool { return r.Failure == nil }
+
+// Note is how often a note was left.
+func (r *Result) Note(kind protocol.NoteKind) uint64 {
+	for _, n := range r.Notes {
+		if n.Kind == kind {
+			return n.Count
+		}
+	}
+	return 0
+}
+
+// String is the result in a few lines.
+func (r *Result) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %#x digest %016x: %d steps, %d ms of virtual time, %d sealed, %d faults", r.Seed, r.Digest, r.Steps, int64(r.Virtual)/1_000_000, r.Sealed, r.Faults.Total())
+	if r.Failure != nil {
+		fmt.Fprintf(&b, "\nFAIL %v", r.Failure)
+	}
+	return b.String()
+}
+
+func (w *World) result() Result {
+	r := Result{
+		Seed: w.cfg.Seed, Digest: w.digest.h, Steps: w.steps, Virtual: w.now.Sub(epochStart), Honest: w.watch.honest, Sealed: w.watch.sealed,
+		Faults: w.counts, Fired: w.fired, Notes: w.watch.notes, Verdict: w.verdict, Failure: w.failure, History: w.history,
+	}
+	if w.failure != nil {
+		r.Ring = w.trace.lines()
+	}
+	return r
+}

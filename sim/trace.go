@@ -1,0 +1,144 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+
+	"weir/faults"
+	"weir/protocol"
+)
+
+// mark is one line of a trace before it is text.
+type mark struct {
+	at     protocol.Time
+	step   uint64
+	addr   protocol.Address
+	effect bool
+	what   any // an event, an effect, a fault's id or a string
+	size   int // of the batch, which is another one's by the time the line is written
+}
+
+// trace keeps the newest marks in a ring; text is made only when somebody wants it.
+type trace struct {
+	ring []mark
+	n    uint64
+	out  func(string)
+}
+
+func newTrace(size int, out func(string)) trace {
+	return trace{ring: make([]mark, max(size, 1)), out: out}
+}
+
+func (t *trace) add(m mark) {
+	t.ring[t.n%uint64(len(t.ring))] = m
+	t.n++
+	if t.out != nil {
+		t.out(m.String())
+	}
+}
+
+func (t *trace) event(w *World, m *machine, ev protocol.Event) {
+	k := mark{at: w.now, step: w.steps, addr: m.addr, what: ev}
+	switch ev := ev.(type) {
+	case protocol.Received:
+		k.size = frameSize(ev.Frame)
+	case protocol.Fetched:
+		if ev.Batch != nil {
+			k.size = ev.Batch.Len()
+		}
+	}
+	t.add(k)
+}
+
+func (t *trace) effect(w *World, m *machine, ef protocol.Effect) {
+	k := mark{at: w.now, step: w.steps, addr: m.addr, effect: true, what: ef}
+	switch ef := ef.(type) {
+	case protocol.Send:
+		k.size = frameSize(ef.Frame)
+	case protocol.Produce:
+		k.size = ef.Batch.Len()
+	case protocol.Resume:
+		return
+	}
+	t.add(k)
+}
+
+func (t *trace) fault(w *World, id faults.ID) {
+	t.add(mark{at: w.now, step: w.steps, what: id})
+}
+
+func (t *trace) say(w *World, what string, n uint64) {
+	t.add(mark{at: w.now, step: w.steps, what: what + strconv.FormatUint(n, 10)})
+}
+
+func frameSize(f protocol.Frame) int {
+	if d, ok := f.(protocol.Data); ok {
+		return d.Batch.Len()
+	}
+	return 0
+}
+
+// lines is the ring as text, oldest first.
+func (t *trace) lines() (out []string) {
+	size := uint64(len(t.ring))
+	for i := t.n - min(t.n, size); i < t.n; i++ {
+		out = append(out, t.ring[i%size].String())
+	}
+	return out
+}
+
+// String is the line: time, step, machine, then the event, or indented the effect.
+func (m mark) String() string {
+	head := fmt.Sprintf("%12d.%06d #%-7d ", int64(m.at)/1_000_000, int64(m.at)%1_000_000, m.step)
+	switch what := m.what.(type) {
+	case faults.ID:
+		return head + "!! " + what.String()
+	case string:
+		return head + "!! " + what
+	}
+	arrow := "▶ "
+	if m.effect {
+		arrow = "    → "
+	}
+	return head + place(m.addr) + " " + arrow + m.text()
+}
+
+func place(a protocol.Address) string {
+	switch a.Task {
+	case protocol.CoordinatorTask:
+		return fmt.Sprintf("n%d/coordinator", a.Node)
+	case protocol.WorkerTask:
+		return fmt.Sprintf("n%d/worker", a.Node)
+	}
+	return fmt.Sprintf("n%d/t%d", a.Node, a.Task)
+}
+
+func (m mark) text() string {
+	switch v := m.what.(type) {
+	case protocol.Received:
+		return fmt.Sprintf("Received c%d %s", v.Channel, frameText(v.Frame, m.size))
+	case protocol.Send:
+		return fmt.Sprintf("Send c%d %s", v.Channel, frameText(v.Frame, m.size))
+	case protocol.Fetched:
+		return fmt.Sprintf("Fetched op%d %v %d records, next %d", v.Op, v.Outcome, m.size, v.Next)
+	case protocol.Produce:
+		return fmt.Sprintf("Produce %s seq%d %s/%d %d records", v.ID, v.Seq, v.Topic, v.Partition, m.size)
+	case protocol.Release:
+		return "Release"
+	case protocol.Store:
+		return fmt.Sprintf("Store op%d %s if-match %q", v.Op, v.Key, v.IfMatch)
+	case protocol.Loaded:
+		return fmt.Sprintf("Loaded op%d %v %d bytes", v.Op, v.Outcome, len(v.Body))
+	}
+	return protocol.Format(m.what)
+}
+
+func frameText(f protocol.Frame, size int) string {
+	switch f := f.(type) {
+	case protocol.Data:
+		return fmt.Sprintf("Data %d records", size)
+	case protocol.Barrier:
+		return fmt.Sprintf("Barrier %d", f.Checkpoint)
+	}
+	return "End"
+}

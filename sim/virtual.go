@@ -1,0 +1,179 @@
+package sim
+
+import (
+	"weir/protocol"
+	"weir/protocol/batch"
+	"weir/protocol/checkpoint"
+	"weir/protocol/job"
+	"weir/protocol/state"
+	"weir/protocol/state/memory"
+	"weir/sim/broker"
+	"weir/sim/bucket"
+)
+
+// Topic is a topic that exists when a run begins.
+type Topic struct {
+	Name       string
+	Partitions int
+}
+
+// JobOf makes a Config.NewJob from a factory of plans. It is called anew per process and per task, so that nothing a
+// closure of the job captured survives what a real process would not. newState is nil for the table in memory.
+func JobOf(plan func() *job.Plan, newState func(state.Groups, int) state.Keyed) func() Job {
+	if newState == nil {
+		newState = func(g state.Groups, total int) state.Keyed { return memory.New(g, total) }
+	}
+	return func() Job {
+		p := plan()
+		channels := make([]Channel, len(p.Channels)+1)
+		for _, c := range p.Channels {
+			channels[c.ID] = Channel{c.From, c.To}
+		}
+		return Job{
+			Channels: channels, NewCoordinator: p.NewCoordinator, NewWorker: p.NewWorker,
+			NewTask: func(start protocol.TaskStart, pool batch.Pool) protocol.Machine {
+				return p.NewTask(start, job.Deps{Pool: pool, NewState: newState})
+			},
+		}
+	}
+}
+
+// TopicsOf is what a plan needs: its inputs and outputs with the partitions given, and its ledgers.
+func TopicsOf(p *job.Plan, partitions int) (topics []Topic) {
+	reads, writes, ledgers := p.Topics()
+	for _, name := range append(reads, writes...) {
+		topics = append(topics, Topic{name, partitions})
+	}
+	for _, l := range ledgers {
+		topics = append(topics, Topic{l.Topic, l.Partitions})
+	}
+	return topics
+}
+
+// Virtual makes Config.Services from the virtual broker and bucket. tune, unless nil, may change the broker's options,
+// and look at what was made.
+func Virtual(c protocol.Config, topics []Topic, tune func(*broker.Options)) func(Env) Services {
+	return func(e Env) Services {
+		opts := broker.Defaults()
+		opts.MarkerDelay = func() protocol.Duration { return protocol.Millisecond + e.MarkerDelay() }
+		opts.MaxTxn = max(opts.MaxTxn, c.TxnTimeout)
+		if tune != nil {
+			tune(&opts)
+		}
+		b, store := broker.New(e.Net, opts), bucket.New()
+		made := make(map[string]bool, len(topics))
+		for _, t := range topics {
+			if !made[t.Name] {
+				b.CreateTopic(t.Name, t.Partitions)
+			}
+			made[t.Name] = true
+		}
+		device := broker.NewDevice(b, e.Net, broker.Client{
+			Timeout: c.IOTimeout, Request: max(1, c.IOTimeout/4), Backoff: max(1, c.RetryDelay/2), Poll: max(1, c.IOTimeout/4), Pool: e.Pool,
+		})
+		return Services{
+			Log: device, Bucket: bucket.NewDevice(store, e.Net, c.IOTimeout), Crash: device.Crash,
+			Outside: outside{b, topics}, Object: store.Get, Digest: func() uint64 { return contents(b, store, topics) },
+			Committed: func(id protocol.TransactionalID) bool {
+				t, ok := b.Txn(id)
+				return ok && (t.State == broker.PrepareCommit || t.State == broker.CompleteCommit)
+			},
+		}
+	}
+}
+
+// CheckpointManifests decodes HEAD and manifests as package checkpoint writes them.
+func CheckpointManifests() Manifests {
+	return Manifests{
+		HeadKey: checkpoint.HeadKey,
+		Head: func(body []byte) (keys []protocol.ObjectKey, ok bool) {
+			h, err := checkpoint.DecodeHead(body)
+			if err != nil {
+				return nil, false
+			}
+			for _, r := range h.Retained {
+				keys = append(keys, r.Key)
+			}
+			return keys, true
+		},
+		Objects: func(body []byte) ([]protocol.ObjectKey, bool) {
+			m, err := checkpoint.DecodeManifest(body)
+			if err != nil {
+				return nil, false
+			}
+			return m.Objects(), true
+		},
+	}
+}
+
+// outside is the virtual broker as a Log.
+type outside struct {
+	b      *broker.Broker
+	topics []Topic
+}
+
+// Append implements Log.
+func (o outside) Append(topic string, p protocol.Partition, fate Fate, entries []Entry) protocol.Offset {
+	kvs := make([]broker.KV, len(entries))
+	for i, e := range entries {
+		kvs[i] = broker.KV{Key: e.Key, Value: e.Value}
+	}
+	switch fate {
+	case Committed:
+		return o.b.FeedOpen(topic, p, kvs)(true)
+	case Aborted:
+		return o.b.FeedAborted(topic, p, kvs)
+	default:
+		return o.b.Feed(topic, p, kvs)
+	}
+}
+
+// Read implements Log.
+func (o outside) Read(topic string, p protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset) {
+	recs, next := o.b.ReadCommitted(topic, p, from, limit)
+	if len(recs) == 0 {
+		return nil, next
+	}
+	out := make([]Entry, len(recs))
+	for i, r := range recs {
+		out[i] = Entry(r)
+	}
+	return out, next
+}
+
+// Range implements Log.
+func (o outside) Range(topic string, p protocol.Partition) protocol.Range {
+	start, stable, _ := o.b.Offsets(topic, p)
+	return protocol.Range{Start: start, End: stable}
+}
+
+// Partitions implements Log.
+func (o outside) Partitions(topic string) int {
+	for _, t := range o.topics {
+		if t.Name == topic {
+			return t.Partitions
+		}
+	}
+	return 0
+}
+
+// contents is a digest of every committed record and every object.
+func contents(b *broker.Broker, store *bucket.Bucket, topics []Topic) uint64 {
+	d := newDigest(0)
+	for _, t := range topics {
+		for p := range t.Partitions {
+			start, _, _ := b.Offsets(t.Name, protocol.Partition(p))
+			recs, _ := b.ReadCommitted(t.Name, protocol.Partition(p), start, 1<<30)
+			for _, r := range recs {
+				d.bytes(uint64(r.Offset), r.Key)
+				d.bytes(uint64(p), r.Value)
+			}
+		}
+	}
+	for _, key := range store.Keys() {
+		body, _ := store.Get(key)
+		d.text(1, string(key), uint64(len(body)))
+		d.bytes(2, body)
+	}
+	return d.h
+}

@@ -1,0 +1,289 @@
+package sim
+
+import (
+	"cmp"
+	"fmt"
+
+	"weir/faults"
+	"weir/protocol"
+	"weir/protocol/batch"
+)
+
+// epochStart is the world's time when a run begins; it is not zero, because a timer set to zero is cleared.
+const epochStart = protocol.Time(protocol.Second)
+
+// World is one run.
+type World struct {
+	cfg      Config
+	choice   *faults.Choice
+	faults   *faults.Injector
+	services Services
+
+	now   protocol.Time
+	queue queue
+	steps uint64
+	out   protocol.Effects
+	pool  pool
+
+	nodes    []*node // coordinators' and workers', by id
+	channels []Channel
+	conns    [][]*conn // by channel: those of the newest attempts, oldest first
+	latency  latency
+	schedule *faults.Stream // delays
+	births   *faults.Stream // incarnations, clocks
+	fate     *faults.Stream // what a death does to what was under way
+	links    links
+	armed    []armed // timed faults that wait for their phase
+	calls    []*call // free
+
+	feeders []*feeder
+	readers []*reader
+
+	digest   digest
+	trace    trace
+	watch    watch
+	history  History
+	counts   faults.Counts
+	fired    []Fired
+	calm     protocol.Time // when the liveness phase began; zero before
+	deadline protocol.Time // of the liveness phase
+	over     bool
+	verdict  protocol.Verdict
+	failure  *Failure
+}
+
+// latency is how long things take without faults, drawn per run.
+type latency struct{ tell, frame, log, bucket span }
+
+type span struct{ lo, hi protocol.Duration }
+
+// Run runs one world to its end.
+func Run(cfg Config) Result {
+	w := newWorld(cfg)
+	w.run()
+	return w.result()
+}
+
+func newWorld(cfg Config) *World {
+	c := faults.NewChoice(cfg.Seed)
+	w := &World{
+		cfg: cfg, choice: c, now: epochStart, faults: faults.NewInjector(cfg.Seed, cfg.Profile),
+		schedule: c.Stream("schedule"), births: c.Stream("births"), fate: c.Stream("fate"),
+	}
+	if cfg.Replay {
+		w.faults.Only(cfg.Only)
+	}
+	w.limits(c.Stream("limits"))
+	w.latency = drawLatency(c.Stream("latency"))
+	w.trace = newTrace(w.cfg.Limits.Ring, cfg.Trace)
+	w.digest = newDigest(cfg.Seed)
+	w.watch = newWatch()
+	w.populate()
+	w.channels = cfg.NewJob().Channels
+	w.conns = make([][]*conn, len(w.channels))
+	w.services = cfg.Services(Env{Net: w, Pool: &w.pool, Choice: c, MarkerDelay: w.markerDelay})
+	return w
+}
+
+func (w *World) limits(s *faults.Stream) {
+	l := &w.cfg.Limits
+	if l.Horizon == 0 {
+		l.Horizon = protocol.Duration(s.Between(4, 12)) * w.cfg.Protocol.Interval
+	}
+	l.Liveness = cmp.Or(l.Liveness, LivenessBound(w.cfg.Protocol))
+	l.Steps = cmp.Or(l.Steps, 50_000_000)
+	l.Ring = cmp.Or(l.Ring, 2048)
+}
+
+func drawLatency(s *faults.Stream) latency {
+	draw := func(lo, hi, most protocol.Duration) span {
+		return span{protocol.Duration(s.Spread(1, int64(lo))), protocol.Duration(s.Spread(int64(hi), int64(most)))}
+	}
+	return latency{
+		tell:   draw(20*protocol.Microsecond, 100*protocol.Microsecond, 5*protocol.Millisecond),
+		frame:  draw(20*protocol.Microsecond, 50*protocol.Microsecond, 5*protocol.Millisecond),
+		log:    draw(200*protocol.Microsecond, 500*protocol.Microsecond, 20*protocol.Millisecond),
+		bucket: draw(2*protocol.Millisecond, 5*protocol.Millisecond, 100*protocol.Millisecond),
+	}
+}
+
+func (w *World) draw(s span) protocol.Duration {
+	return protocol.Duration(w.schedule.Between(int64(s.lo), int64(s.hi)))
+}
+
+func (w *World) run() {
+	defer w.caught()
+	w.startOutside()
+	for _, n := range w.nodes {
+		n.office = len(w.cfg.Topology.Coordinators) > 0 && n.id == w.cfg.Topology.Coordinators[0]
+		if n.worker || n.office {
+			w.start(n)
+		}
+	}
+	w.plan()
+	if w.cfg.StopAfter > 0 {
+		w.After(w.cfg.StopAfter, w.askToStop)
+	}
+	w.After(w.cfg.Limits.Horizon, w.endFaults)
+	for !w.over {
+		w.next()
+	}
+	w.finish()
+}
+
+// next pops one item and does what it says.
+func (w *World) next() {
+	switch {
+	case w.queue.len() == 0:
+		w.stuck("nothing is left that could ever happen")
+		return
+	case w.steps >= w.cfg.Limits.Steps:
+		w.stuck(fmt.Sprintf("%d steps were not enough", w.steps))
+		return
+	}
+	at, it := w.queue.pop()
+	if w.calm > 0 && at > w.deadline {
+		w.stuck("the bound of the liveness phase has passed")
+		return
+	}
+	w.now = max(w.now, at)
+	w.dispatch(it)
+}
+
+func (w *World) dispatch(it item) {
+	switch it.kind {
+	case itFunc:
+		it.fn()
+	case itCall:
+		w.carry(it)
+	case itTell:
+		w.deliverTell(it)
+	case itFrame:
+		w.deliverFrame(it)
+	case itGrant:
+		w.deliverGrant(it)
+	case itTimer:
+		w.deliverTimer(it)
+	case itEvent, itResume:
+		w.deliverEvent(it)
+	}
+}
+
+// defers puts an item off until the node's process wakes, if it is paused.
+func (w *World) defers(n *node, it item) bool {
+	if n.wakes <= w.now {
+		return false
+	}
+	w.queue.push(n.wakes, it)
+	return true
+}
+
+func (w *World) deliverEvent(it item) {
+	if it.m.dead || w.defers(it.m.proc.node, it) {
+		return
+	}
+	if it.kind == itResume {
+		w.step(it.m, protocol.Resumed{})
+		return
+	}
+	if f, ok := it.ev.(protocol.Fetched); ok && f.Batch != nil {
+		it.m.hold(f.Batch)
+	}
+	w.step(it.m, it.ev)
+}
+
+func (w *World) deliverTell(it item) {
+	n := w.node(protocol.NodeID(it.arg >> 32))
+	if n.proc == nil || w.defers(n, it) {
+		return
+	}
+	if m := n.proc.machine(protocol.TaskID(it.arg)); m != nil {
+		w.step(m, it.ev)
+	}
+}
+
+// step steps a machine and performs what it wants, in order; a crash may cut the list anywhere.
+func (w *World) step(m *machine, ev protocol.Event) {
+	m.last = max(m.last+1, w.now+m.proc.skew)
+	w.steps++
+	w.digest.event(w.now, m.addr, ev)
+	w.trace.event(w, m, ev)
+	w.out.Reset()
+	m.core.Step(m.last, ev, &w.out)
+	list := w.out.All()
+	cut := w.cutAt(m, list)
+	for i, ef := range list {
+		if i == cut {
+			break
+		}
+		w.digest.effect(ef)
+		w.trace.effect(w, m, ef)
+		w.perform(m, ef)
+	}
+	if cut < len(list) {
+		w.trace.say(w, "crash between effects of node ", uint64(m.addr.Node))
+		w.crash(m.proc.node)
+		return
+	}
+	w.watchStep(m)
+	w.settle(m)
+}
+
+// settle does what a step's Fail or Exit asked for, after its other effects.
+func (w *World) settle(m *machine) {
+	if m.failed != nil && !m.dead {
+		w.fail(m, *m.failed)
+	}
+	if m.exits != nil && m.proc.node.proc == m.proc {
+		w.exit(m.proc, *m.exits)
+	}
+}
+
+// caught turns a panic of a machine or a device into a failure of the run.
+func (w *World) caught() {
+	if r := recover(); r != nil {
+		if _, ours := r.(worldError); ours {
+			panic(r)
+		}
+		w.fails("panic", "panic", fmt.Sprint(r))
+	}
+}
+
+// worldError is what sim panics with when the world itself is wrong, which no failure of a job may hide.
+type worldError string
+
+// fails ends the run with its first failure.
+func (w *World) fails(class, name, text string) {
+	w.over = true
+	if w.failure == nil {
+		w.failure = &Failure{Class: class, Name: name, Text: text, At: w.now, Step: w.steps, Phase: w.watch.phase}
+	}
+}
+
+// Now is the world's time; no process's clock shows it.
+func (w *World) Now() protocol.Time { return w.now }
+
+// After runs fn once, d later.
+func (w *World) After(d protocol.Duration, fn func()) {
+	w.queue.push(w.now.Add(max(d, 0)), item{kind: itFunc, fn: fn})
+}
+
+// pool is the pool of batches; what is given back is scribbled over.
+type pool struct{ free []*batch.Batch }
+
+func (p *pool) Get() *batch.Batch {
+	if n := len(p.free); n > 0 {
+		b := p.free[n-1]
+		p.free = p.free[:n-1]
+		return b
+	}
+	return new(batch.Batch)
+}
+
+func (p *pool) Put(b *batch.Batch) {
+	if b == nil {
+		return
+	}
+	b.Scribble()
+	p.free = append(p.free, b)
+}

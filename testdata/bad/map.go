@@ -1,0 +1,7 @@
+package bad
+
+import "weir"
+
+func _(j *weir.Job, lines weir.Stream[string], counts weir.Stream[weir.KV[string, int64]], byWord weir.Keyed[string, string]) {
+	weir.Map(lines, "x", func(n int64) string { return "" }) // want func(n~int64) func(string)
+}

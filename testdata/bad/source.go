@@ -1,0 +1,7 @@
+package bad
+
+import "weir"
+
+func _(j *weir.Job, lines weir.Stream[string], counts weir.Stream[weir.KV[string, int64]], byWord weir.Keyed[string, string]) {
+	weir.From(j, "x", weir.Topic[string]("x", weir.Int64{})) // want weir.Codec[string] weir.Int64
+}
