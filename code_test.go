@@ -70,15 +70,15 @@ func toCounts(s weir.Stream[weir.KV[string, int64]]) {
 	weir.To(s, "out", weir.KeyedTopic("out", weir.String{}, weir.Int64{}))
 }
 
-// Every failure, wherever it arises, bears the operator's id and the record's index.
-func TestFailureNamesOperatorAndRecord(t *testing.T) {
-	const bad = "bad"
+// failureCase is a job one of whose operators fails at the record "bad", and what its error says.
+type failureCase struct {
+	operator, text string
+	build          func(weir.Stream[string])
+}
+
+func statelessFailures(bad string) []failureCase {
 	boom := boomAt(bad)
-	agg := weir.Agg[string, string, string]{Add: func(a *string, v string) { *a = v }, Out: identity, Codec: weir.String{}}
-	cases := []struct {
-		operator, text string
-		build          func(weir.Stream[string])
-	}{
+	return []failureCase{
 		{"keep", "panic at code_test.go:", func(s weir.Stream[string]) {
 			toOut(weir.Filter(s, "keep", func(v string) bool { boom(v); return true }))
 		}},
@@ -110,6 +110,13 @@ func TestFailureNamesOperatorAndRecord(t *testing.T) {
 		{"out", "encode value: boom", func(s weir.Stream[string]) {
 			weir.To(s, "out", weir.SinkTopic("out", weir.String{}.Append, brittle{encode: bad}.Append))
 		}},
+	}
+}
+
+func keyedFailures(bad string) []failureCase {
+	boom := boomAt(bad)
+	agg := weir.Agg[string, string, string]{Add: func(a *string, v string) { *a = v }, Out: identity, Codec: weir.String{}}
+	return []failureCase{
 		{"count", "panic at code_test.go:", func(s weir.Stream[string]) {
 			toCounts(count(weir.KeyBy(s, func(v string) string { boom(v); return v }, weir.String{}, weir.String{}), "count"))
 		}},
@@ -146,7 +153,11 @@ func TestFailureNamesOperatorAndRecord(t *testing.T) {
 			toText(weir.Aggregate(weir.KeyBy(s, func(v string) string { return v[:1] }, weir.String{}, weir.String{}), "agg", a))
 		}},
 	}
-	for i, c := range cases {
+}
+
+// Every failure, wherever it arises, bears the operator's id and the record's index.
+func TestFailureNamesOperatorAndRecord(t *testing.T) {
+	for i, c := range append(statelessFailures("bad"), keyedFailures("bad")...) {
 		t.Run(fmt.Sprint(i, " ", c.operator, " ", c.text), func(t *testing.T) {
 			_, err := runGraph(lineJob(c.build), map[string][]string{"lines": {"good", "last", "bad", "never"}})
 			if c.text == "decode accumulator: boom" {

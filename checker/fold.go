@@ -22,7 +22,7 @@ type folding struct {
 	outsAt  []int32
 	scratch tree
 	aborted map[string][]int32 // by key; nil until asked for
-	trials  int                // work done for explaining failures, in inputs folded
+	trials  int                // work done in trying stories for failures, in inputs folded
 }
 
 // out is one output of a key.
@@ -299,11 +299,8 @@ func (p *puzzle) attempt() answer {
 	if len(p.outs) == 0 && p.all && p.size() > 0 {
 		return no
 	}
-	if p.replay(p.byTime()) || len(p.queues) > 1 && p.near() {
-		return yes
-	}
-	if len(p.queues) <= 1 || p.f.Order == OrderFree && !p.lastIs(p.after(nil, p.byTime())) {
-		return no
+	if a := p.quick(); a != unsure {
+		return a
 	}
 	return p.linearise()
 }

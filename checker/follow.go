@@ -4,7 +4,7 @@ import "bytes"
 
 // followWidth and nearWidth bound how many different orders are followed at once, with outputs each or now and then.
 const (
-	followWidth = 64
+	followWidth = 128
 	nearWidth   = 512
 )
 

@@ -183,7 +183,7 @@ func foldAborted(w *world, t string, i int) bool {
 
 // searchable makes a world whose sparse hash chain can be searched: not too many inputs between two outputs.
 func searchable(s shape) shape {
-	s.inParts, s.batch, s.inputs, s.prompt = min(s.inParts, 2), min(s.batch, 3), min(s.inputs, 40), true
+	s.inParts, s.batch, s.inputs, s.prompt = min(s.inParts, 2), min(s.batch, 5), min(s.inputs, 40), true
 	return s
 }
 
@@ -217,4 +217,52 @@ func TestPlantedAnomaliesAreFound(t *testing.T) {
 			t.Logf("planted %d times, not judged %d times", planted, open)
 		})
 	}
+}
+
+// TestAbortedReadsAreFound: one reader, before all others, gets a record at an offset where the others get none.
+func TestAbortedReadsAreFound(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawShape(t)
+		s.inputs, s.readers, s.topics = s.inputs+10, max(2, s.readers), []string{"copy", "count"}
+		w := newWorld(s)
+		h := w.history()
+		f := rapid.IntRange(0, len(h.Fetches)-1).Draw(t, "fetch")
+		x := &h.Fetches[f]
+		if len(x.Records) == 0 || x.Records[0].Offset == x.From {
+			return // no gap to put it in
+		}
+		for _, o := range h.Fetches {
+			if o.Topic == x.Topic && o.Partition == x.Partition && o.Return < x.Call {
+				return
+			}
+		}
+		ghost := x.Records[0] // tried once, aborted, tried again
+		ghost.Offset = x.From
+		x.Records = slices.Insert(slices.Clone(x.Records), 0, ghost)
+		if v := Check(h, w.spec()); kindsOf(v) != "aborted read" || v.Count(AbortedRead) != 1 {
+			t.Fatal(v)
+		}
+	})
+}
+
+// TestDamageNeverPasses: several anomalies at once are still no pass, whatever they are taken for.
+func TestDamageNeverPasses(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawShape(t)
+		s.inputs, s.aborts = s.inputs+10, true
+		w := newWorld(searchable(s))
+		done := map[string]bool{} // one per topic: two might undo each other
+		for range rapid.IntRange(2, 4).Draw(t, "plants") {
+			p := rapid.SampledFrom(plants[1:]).Draw(t, "plant")
+			if n := len(w.emits[p.topic]); n > 0 && !done[p.topic] {
+				done[p.topic] = p.do(w, p.topic, rapid.IntRange(0, n-1).Draw(t, "at"))
+			}
+		}
+		v := Check(w.history(), w.spec())
+		for topic, planted := range done {
+			if planted && v.Result == Pass {
+				t.Fatalf("an anomaly in %s, and a pass", topic)
+			}
+		}
+	})
 }

@@ -16,9 +16,15 @@ var tinyFolds = []struct {
 	{Alike, func(s []byte, _ *Input) (next, value []byte) { v := append(bytes.Clone(s), 'x'); return v, v }},
 	{OrderFree, func(s []byte, in *Input) (next, value []byte) { v := []byte{first(s) + in.Value[0]}; return v, v }},
 	{OrderFree, func(s []byte, in *Input) (next, value []byte) { v := []byte{max(first(s), in.Value[0])}; return v, v }},
-	{OrderMatters, func(s []byte, in *Input) (next, value []byte) { v := []byte{(2*first(s) + in.Value[0]) % 5}; return v, v }},
+	{OrderMatters, func(s []byte, in *Input) (next, value []byte) {
+		v := []byte{(2*first(s) + in.Value[0]) % 5}
+		return v, v
+	}},
 	{OrderMatters, func(s []byte, in *Input) (next, value []byte) { v := append(bytes.Clone(s), in.Value[0]); return v, v }},
-	{OrderMatters, func(s []byte, in *Input) (next, value []byte) { v := append(bytes.Clone(s), in.Value[0]); return v, v[len(v)-1:] }},
+	{OrderMatters, func(s []byte, in *Input) (next, value []byte) {
+		v := append(bytes.Clone(s), in.Value[0])
+		return v, v[len(v)-1:]
+	}},
 }
 
 func first(b []byte) byte {

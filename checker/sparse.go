@@ -6,6 +6,20 @@ import (
 	"slices"
 )
 
+// quick tries what takes linear time, or nearly.
+func (p *puzzle) quick() answer {
+	q := p.byTime()
+	switch {
+	case p.replay(q):
+		return yes
+	case len(p.queues) <= 1 || p.f.Order == OrderFree && !p.lastIs(p.after(nil, q)):
+		return no
+	case p.near():
+		return yes
+	}
+	return unsure
+}
+
 // replay folds the inputs in one order, and tells whether that explains outputs which come now and then. Each output is
 // matched as early as it fits: that is never a mistake, as it may be taken then, before any later one.
 func (p *puzzle) replay(q []int32) bool {
@@ -27,8 +41,10 @@ func (p *puzzle) replay(q []int32) bool {
 
 // lastIs tells whether the last output shows the value after all inputs, if it must.
 func (p *puzzle) lastIs(value []byte) bool {
-	m := len(p.outs)
-	return !p.all || m == 0 || bytes.Equal(value, p.outs[m-1].value)
+	if m := len(p.outs); p.all && m > 0 {
+		return bytes.Equal(value, p.outs[m-1].value)
+	}
+	return !p.all || p.size() == 0
 }
 
 // after is the value after some inputs more.
@@ -46,6 +62,7 @@ func (p *puzzle) near() bool {
 	t.reset(len(p.queues), nearWidth)
 	for i := range p.outs {
 		if !t.reach(p, &p.outs[i]) {
+			p.trials += len(t.nodes)
 			return false
 		}
 	}
@@ -111,18 +128,7 @@ func (p *puzzle) explainSparse() {
 // fits tells whether a changed history is explained, as far as that is quickly found out.
 func (p *puzzle) fits() bool {
 	p.trials += p.size()
-	if p.trials > maxTrials {
-		return false
-	}
-	if p.replay(p.byTime()) {
-		return true
-	}
-	if len(p.queues) <= 1 {
-		return false
-	}
-	found := p.near()
-	p.trials += len(p.scratch.nodes)
-	return found
+	return p.trials <= maxTrials && p.quick() == yes
 }
 
 // withoutEnd: all values fit, but the last one does not show everything.

@@ -31,7 +31,7 @@ type shape struct {
 	inParts, outParts, keys, inputs, readers int
 	batch                                    int  // inputs per batch, about
 	aborts                                   bool // one input in eight is aborted
-	prompt                                   bool // readers get each record soon
+	prompt                                   bool // batches are even, and readers get each record soon
 	stopEarly                                bool // an undrained run
 	topics                                   []string
 }
@@ -75,13 +75,13 @@ func (w *world) run() {
 	queues := make([][]int, w.inParts)
 	handle := func() {
 		for p, q := range queues {
-			for len(q) > 0 && w.rng.IntN(4) > 0 || len(q) > 0 && len(w.inputs) == w.shape.inputs {
+			for len(q) > 0 && (w.prompt || w.rng.IntN(4) > 0 || len(w.inputs) == w.shape.inputs) {
 				q = w.handleOne(q)
 			}
 			queues[p] = q
 		}
 	}
-	for range w.shape.inputs {
+	for i := range w.shape.inputs {
 		p := w.rng.IntN(w.inParts)
 		offsets[p] += 1 + w.rng.Int64N(2)
 		k := w.rng.IntN(w.keys)
@@ -91,7 +91,7 @@ func (w *world) run() {
 		}
 		w.inputs = append(w.inputs, in)
 		queues[p] = append(queues[p], len(w.inputs)-1)
-		if w.rng.IntN(w.batch) == 0 {
+		if w.prompt && i%w.batch == 0 || !w.prompt && w.rng.IntN(w.batch) == 0 {
 			handle()
 			w.shuffleBatch(queues)
 			w.visible = append(w.visible, w.tick())

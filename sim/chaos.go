@@ -182,10 +182,11 @@ func (w *World) strikeReset(a *armed) {
 	}
 }
 
-// cutAt is the index at which a crash cuts a step's effects, or past the end.
-func (w *World) cutAt(m *machine, list []protocol.Effect) int {
-	if p := w.cfg.CrashAt; p.Step > 0 && p.Step == w.steps {
-		return min(p.Effect, len(list))
+// cutAt says behind how many of a step's effects its process crashes, if it does.
+func (w *World) cutAt(list []protocol.Effect) (at int, crash bool) {
+	if p := w.cfg.CrashAt; p.Step > 0 && p.Step == w.steps && p.Effect <= len(list) {
+		w.crashed = true
+		return p.Effect, true
 	}
 	for i := range w.armed {
 		a := &w.armed[i]
@@ -195,12 +196,12 @@ func (w *World) cutAt(m *machine, list []protocol.Effect) int {
 		if a.skip--; a.skip >= 0 {
 			continue
 		}
-		at := a.Draws.Pick(len(list))
+		at := a.Draws.Pick(len(list) + 1)
 		w.struck(a.ID)
 		w.armed = append(w.armed[:i], w.armed[i+1:]...)
-		return at
+		return at, true
 	}
-	return len(list)
+	return len(list), false
 }
 
 // controls reports whether a step does more than move records.

@@ -36,6 +36,8 @@ type Services struct {
 	Object func(key protocol.ObjectKey) (body []byte, ok bool)
 	// Committed reports whether the newest transaction of an id ended in a commit; nil leaves fencing unchecked.
 	Committed func(id protocol.TransactionalID) bool
+	// Settling reports whether a transaction still holds readers up; nil: none ever does. A run ends only when none does.
+	Settling func() bool
 	// Digest is a digest of all that the services hold, taken at the end of a run; nil leaves it out.
 	Digest func() uint64
 }
@@ -65,7 +67,7 @@ type Limits struct {
 	Horizon  protocol.Duration // of the safety phase; default: drawn, 4 to 12 intervals
 	Liveness protocol.Duration // of the liveness phase; default: LivenessBound
 	Steps    uint64            // a run with more is stuck in a circle; default 50 million
-	Ring     int               // events kept for the report of a failure; default 2048
+	Ring     int               // events kept for the report of a failure; default 1024
 }
 
 // Config is one run.
@@ -94,7 +96,8 @@ type Config struct {
 	Trace     func(line string) // gets every event and effect as text; slow
 }
 
-// CrashPoint is a place in a run: before effect Effect (from 0) of step Step (from 1). Zero is nowhere.
+// CrashPoint is a place in a run: when so many effects of step Step (from 1) have been performed. Zero is nowhere. To
+// enumerate, count Effect up until Result.Crashed is false, then go on to the next step, up to Result.Steps of a calm run.
 type CrashPoint struct {
 	Step   uint64
 	Effect int

@@ -57,7 +57,7 @@ func countGraph(bounded bool) *job.Graph {
 func countSpec() checker.Spec {
 	return checker.Spec{
 		Expect: func(in *checker.Input, out []checker.Effect) []checker.Effect {
-			return append(out, checker.Effect{Topic: "out", ID: in.Value, Key: in.Key})
+			return append(out, checker.Effect{Topic: "out", ID: in.Value})
 		},
 		Observe: func(_ string, r *checker.Record) ([]byte, bool) {
 			id, _, _ := strings.Cut(string(r.Value), " ")
@@ -116,6 +116,23 @@ func TestCalmJob(t *testing.T) {
 	for seed := range uint64(3) {
 		cfg := jobConfig(seed, false)
 		cfg.Profile = faults.Calm()
-		t.Log(runJob(t, cfg))
+		t.Log(runJob(t, cfg).String())
 	}
+}
+
+func TestJobUnderFaults(t *testing.T) {
+	var all faults.Counts
+	sealed := 0
+	for seed := range uint64(200) {
+		if t.Failed() {
+			break
+		}
+		r := runJob(t, jobConfig(seed, seed%3 == 2))
+		all.Add(&r.Faults)
+		sealed += r.Sealed
+	}
+	for k := range faults.Kind(faults.Kinds) {
+		t.Logf("%-18v %v", k, all[k])
+	}
+	t.Logf("%d checkpoints sealed", sealed)
 }

@@ -47,6 +47,8 @@ type Feed struct {
 	// Transactions is the chance, of 1000, that an append is in a transaction; half of those abort and their records
 	// are appended again.
 	Transactions int
+	// AbortedTail appends, behind the last record of each partition, an aborted transaction.
+	AbortedTail bool
 }
 
 // Reader is a read_committed client outside the job; it polls every partition of a topic at drawn moments.
@@ -153,6 +155,11 @@ func (w *World) append(f *feeder) {
 		}
 	}
 	w.appendAs(f.Topic, at, fate, entries)
+	if f.AbortedTail && f.next == f.Records {
+		for p := range w.services.Outside.Partitions(f.Topic) {
+			w.appendAs(f.Topic, protocol.Partition(p), Aborted, entries)
+		}
+	}
 }
 
 func (w *World) appendAs(topic string, p protocol.Partition, fate Fate, entries []Entry) {

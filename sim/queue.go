@@ -44,6 +44,11 @@ type item struct {
 	arg  uint64
 }
 
+// grow makes room for n items.
+func (q *queue) grow(n int) {
+	q.heap, q.items, q.free = make([]entry, 0, n), make([]item, 0, n), make([]uint32, 0, n)
+}
+
 func (q *queue) len() int { return len(q.heap) }
 
 // push adds an item behind all others of the same time.

@@ -48,21 +48,23 @@ type Result struct {
 	Steps   uint64
 	Virtual protocol.Duration // from the start to the end
 	Honest  protocol.Duration // the part in which a checkpoint sealed at least once per 3 intervals
+	Settled protocol.Duration // from the job's end, or its last seal, until readers were held up by nothing
 	Sealed  int               // checkpoints
 	Faults  faults.Counts
 	Fired   []Fired     // in the order of time; their IDs replay the run by Config.Only
 	Notes   []NoteCount // in the order of first appearance
 	Verdict protocol.Verdict
+	Crashed bool     // Config.CrashAt was a place of this run
 	Failure *Failure // nil: the run passed, as far as the world can see; the history is the checker's
 	History History
 	Ring    []string // with a failure: the newest events and effects
 }
 
 // Passed reports whether nothing failed.
-func (r *Result) Passed() bool { return r.Failure == nil }
+func (r Result) Passed() bool { return r.Failure == nil }
 
 // Note is how often a note was left.
-func (r *Result) Note(kind protocol.NoteKind) uint64 {
+func (r Result) Note(kind protocol.NoteKind) uint64 {
 	for _, n := range r.Notes {
 		if n.Kind == kind {
 			return n.Count
@@ -72,7 +74,7 @@ func (r *Result) Note(kind protocol.NoteKind) uint64 {
 }
 
 // String is the result in a few lines.
-func (r *Result) String() string {
+func (r Result) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %#x digest %016x: %d steps, %d ms of virtual time, %d sealed, %d faults", r.Seed, r.Digest, r.Steps, int64(r.Virtual)/1_000_000, r.Sealed, r.Faults.Total())
 	if r.Failure != nil {
@@ -83,8 +85,8 @@ func (r *Result) String() string {
 
 func (w *World) result() Result {
 	r := Result{
-		Seed: w.cfg.Seed, Digest: w.digest.h, Steps: w.steps, Virtual: w.now.Sub(epochStart), Honest: w.watch.honest, Sealed: w.watch.sealed,
-		Faults: w.counts, Fired: w.fired, Notes: w.watch.notes, Verdict: w.verdict, Failure: w.failure, History: w.history,
+		Seed: w.cfg.Seed, Digest: w.digest.h, Steps: w.steps, Virtual: w.now.Sub(epochStart), Honest: w.watch.honest, Settled: w.settled, Sealed: w.watch.sealed,
+		Faults: w.counts, Fired: w.fired, Notes: w.watch.notes, Verdict: w.verdict, Crashed: w.crashed, Failure: w.failure, History: w.history,
 	}
 	if w.failure != nil {
 		r.Ring = w.trace.lines()

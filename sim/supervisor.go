@@ -146,8 +146,30 @@ func (w *World) stuck(why string) {
 	w.fails("stuck", "liveness", text)
 }
 
+// settleDown lets time pass until all that is decided is visible: a seal and a verdict come before the last marker, and
+// a transaction that a zombie left open holds readers up until somebody fences it or it times out.
+func (w *World) settleDown() {
+	w.faults.Off()
+	ended, limit := w.now, w.now.Add(2*w.cfg.Protocol.TxnTimeout+w.cfg.Protocol.Timeout)
+	for w.failure == nil && w.queue.len() > 0 && w.services.Settling() {
+		if w.now > limit || w.steps >= w.cfg.Limits.Steps {
+			w.stuck("readers are held up by a transaction that nobody ends")
+			return
+		}
+		for until := w.now.Add(protocol.Millisecond); w.queue.len() > 0 && w.now < until; {
+			at, it := w.queue.pop()
+			w.now = max(w.now, at)
+			w.dispatch(it)
+		}
+	}
+	w.settled = w.now.Sub(ended)
+}
+
 // finish lets the readers read the whole log and takes the last digest.
 func (w *World) finish() {
+	if w.failure == nil && w.services.Settling != nil {
+		w.settleDown()
+	}
 	if w.services.Outside != nil {
 		w.finishReading()
 	}

@@ -74,12 +74,23 @@ func Virtual(c protocol.Config, topics []Topic, tune func(*broker.Options)) func
 		return Services{
 			Log: device, Bucket: bucket.NewDevice(store, e.Net, c.IOTimeout), Crash: device.Crash,
 			Outside: outside{b, topics}, Object: store.Get, Digest: func() uint64 { return contents(b, store, topics) },
+			Settling: func() bool { return settling(b) },
 			Committed: func(id protocol.TransactionalID) bool {
 				t, ok := b.Txn(id)
 				return ok && (t.State == broker.PrepareCommit || t.State == broker.CompleteCommit)
 			},
 		}
 	}
+}
+
+// settling reports whether a transaction is open, or its markers are still being written: either holds readers up.
+func settling(b *broker.Broker) bool {
+	for _, t := range b.Txns() {
+		if t.State == broker.Ongoing || t.State == broker.PrepareCommit || t.State == broker.PrepareAbort {
+			return true
+		}
+	}
+	return false
 }
 
 // CheckpointManifests decodes HEAD and manifests as package checkpoint writes them.

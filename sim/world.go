@@ -47,6 +47,8 @@ type World struct {
 	fired    []Fired
 	calm     protocol.Time // when the liveness phase began; zero before
 	deadline protocol.Time // of the liveness phase
+	settled  protocol.Duration
+	crashed  bool // at CrashAt
 	over     bool
 	verdict  protocol.Verdict
 	failure  *Failure
@@ -78,6 +80,7 @@ func newWorld(cfg Config) *World {
 	w.trace = newTrace(w.cfg.Limits.Ring, cfg.Trace)
 	w.digest = newDigest(cfg.Seed)
 	w.watch = newWatch()
+	w.queue.grow(512)
 	w.populate()
 	w.channels = cfg.NewJob().Channels
 	w.conns = make([][]*conn, len(w.channels))
@@ -92,7 +95,7 @@ func (w *World) limits(s *faults.Stream) {
 	}
 	l.Liveness = cmp.Or(l.Liveness, LivenessBound(w.cfg.Protocol))
 	l.Steps = cmp.Or(l.Steps, 50_000_000)
-	l.Ring = cmp.Or(l.Ring, 2048)
+	l.Ring = cmp.Or(l.Ring, 1024)
 }
 
 func drawLatency(s *faults.Stream) latency {
@@ -211,16 +214,13 @@ func (w *World) step(m *machine, ev protocol.Event) {
 	w.out.Reset()
 	m.core.Step(m.last, ev, &w.out)
 	list := w.out.All()
-	cut := w.cutAt(m, list)
-	for i, ef := range list {
-		if i == cut {
-			break
-		}
+	cut, crash := w.cutAt(list)
+	for _, ef := range list[:cut] {
 		w.digest.effect(ef)
 		w.trace.effect(w, m, ef)
 		w.perform(m, ef)
 	}
-	if cut < len(list) {
+	if crash {
 		w.trace.say(w, "crash between effects of node ", uint64(m.addr.Node))
 		w.crash(m.proc.node)
 		return

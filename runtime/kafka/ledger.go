@@ -74,7 +74,7 @@ func (d *Device) recordAt(ctx context.Context, at place, offset protocol.Offset)
 		return nil, ctx.Err()
 	}
 	defer func() { l.turn <- struct{}{} }()
-	got, err := l.rd.fetch(ctx, ask{from: offset, wait: ledgerWait, bytes: ledgerBytes, markers: true})
+	got, err := l.rd.fetch(ctx, ask{from: offset, wait: ledgerWait, bytes: ledgerBytes})
 	if errors.Is(err, kerr.OffsetOutOfRange) {
 		return nil, d.outside(ctx, at, offset)
 	}
@@ -82,7 +82,7 @@ func (d *Device) recordAt(ctx context.Context, at place, offset protocol.Offset)
 		return nil, err
 	}
 	for _, r := range got.recs {
-		if r.Offset == int64(offset) && !r.Attrs.IsControl() {
+		if r.Offset == int64(offset) {
 			return r.Value, nil
 		}
 	}

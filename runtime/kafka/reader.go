@@ -53,12 +53,11 @@ type chunk struct {
 	recs       []*kgo.Record
 }
 
-// ask is one read: how long to wait for the first byte, how many bytes, and whether markers are wanted.
+// ask is one read: how long to wait for the first byte, and how many bytes.
 type ask struct {
-	from    protocol.Offset
-	wait    time.Duration
-	bytes   int32
-	markers bool
+	from  protocol.Offset
+	wait  time.Duration
+	bytes int32
 }
 
 // goneDelay is before a missing topic is asked for again: a broker that has just come up may not know it yet.
@@ -145,14 +144,13 @@ func (r *reader) request(a ask) *kmsg.FetchRequest {
 	return req
 }
 
-// decode drops what is aborted; the position passes it, and passes markers.
+// decode drops what is aborted, and markers; the position passes both.
 func (r *reader) decode(p *kmsg.FetchResponseTopicPartition, a ask) (chunk, error) {
 	if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
 		return chunk{}, err
 	}
 	opts := kgo.ProcessFetchPartitionOpts{
-		KeepControlRecords: a.markers, Offset: int64(a.from), IsolationLevel: kgo.ReadCommitted(),
-		Topic: r.at.topic, Partition: p.Partition,
+		Offset: int64(a.from), IsolationLevel: kgo.ReadCommitted(), Topic: r.at.topic, Partition: p.Partition,
 	}
 	got, next := kgo.ProcessFetchPartition(opts, p, decompressor, nil)
 	if got.Err != nil && len(got.Records) == 0 {

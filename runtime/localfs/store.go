@@ -150,37 +150,40 @@ func (d *Device) writeTemp(h header, body []byte) (string, error) {
 
 // create gives the object its name if that is free.
 func (d *Device) create(temp, name string) error {
-	err := d.link(temp, name)
-	switch {
-	case errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("%w (%w)", errFolder, err)
-	case errors.Is(err, fs.ErrExist):
-		return d.taken(name)
-	case err != nil:
+	if err := d.link(temp, name); err != nil {
 		return err
 	}
 	return d.syncAbove(name)
 }
 
-// link makes the folders and the name. A Delete elsewhere may remove a folder in between that has become empty.
+// link makes the folders and the name. A Delete elsewhere may remove a folder that has become empty at any moment, and
+// then MkdirAll fails with "exists" as well as with "does not exist": only what Link says is about the object.
 func (d *Device) link(temp, name string) (err error) {
 	for range 100 {
 		if err = d.root.MkdirAll(path.Dir(name), dirMode); err == nil {
-			err = d.root.Link(temp, name)
+			if err = d.root.Link(temp, name); err == nil {
+				return nil
+			}
+			if errors.Is(err, fs.ErrExist) {
+				return d.taken(name)
+			}
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			break
 		}
+	}
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrExist) { // a part of the way is a file
+		return fmt.Errorf("%w (%w)", errFolder, err)
 	}
 	return err
 }
 
 // taken says why a name is not free. What is there is made durable first: the caller may find it to be its own.
 func (d *Device) taken(name string) error {
-	if st, err := d.root.Lstat(name); errors.Is(err, syscall.ENOTDIR) || err == nil && st.IsDir() {
+	if st, err := d.root.Lstat(name); err == nil && st.IsDir() {
 		return errFolder
 	}
-	if err := d.syncAbove(name); err != nil {
+	if err := d.syncAbove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return errConflict

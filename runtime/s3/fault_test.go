@@ -185,20 +185,22 @@ func cutBody(resp *http.Response, n int64, err error) *http.Response {
 	return resp
 }
 
-// TestReads counts the tries: a read is repeated where the next may be better, and only there.
-func TestReads(t *testing.T) {
+// readFault spoils the answer to a GET; tries is how often the device then asks.
+type readFault struct {
+	name  string
+	fault func(*http.Response, *http.Request) (*http.Response, error)
+	want  protocol.Outcome
+	tries int32
+}
+
+func readFaults() []readFault {
 	flip := func(resp *http.Response, _ *http.Request) (*http.Response, error) {
 		b, _ := io.ReadAll(resp.Body)
 		b[0] ^= 1
 		resp.Body = io.NopCloser(bytes.NewReader(b))
 		return resp, nil
 	}
-	for _, c := range []struct {
-		name  string
-		fault func(*http.Response, *http.Request) (*http.Response, error)
-		want  protocol.Outcome
-		tries int32
-	}{
+	return []readFault{
 		{"body cut off by a reset", func(resp *http.Response, _ *http.Request) (*http.Response, error) {
 			return cutBody(resp, 3, errReset), nil
 		}, protocol.Unknown, 3},
@@ -235,7 +237,12 @@ func TestReads(t *testing.T) {
 		{"403", func(_ *http.Response, r *http.Request) (*http.Response, error) {
 			return refuse(r, 403, "AccessDenied"), nil
 		}, protocol.Denied, 1},
-	} {
+	}
+}
+
+// TestReads counts the tries: a read is repeated where the next may be better, and only there.
+func TestReads(t *testing.T) {
+	for _, c := range readFaults() {
 		t.Run(c.name, func(t *testing.T) {
 			h, b, f := world(t)
 			v := wantStore(h, "the body", "", protocol.OK)

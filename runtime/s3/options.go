@@ -124,7 +124,8 @@ func (o Options) client(ctx context.Context) (*s3.Client, error) {
 	cfg.HTTPClient = &http.Client{Transport: oneWrite{o.Transport}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return s3.NewFromConfig(cfg, func(so *s3.Options) {
 		so.UsePathStyle = o.PathStyle
-		
+		so.Retryer = aws.NopRetryer{}
+		so.RetryMaxAttempts = 1
 		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
 		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenSupported
 		so.DisableLogOutputChecksumValidationSkipped = true

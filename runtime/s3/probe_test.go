@@ -19,8 +19,8 @@ func TestProbe(t *testing.T) {
 		{"ignores If-None-Match", func(b *rtbucket) { b.ignoreIfNoneMatch = true }, "created twice"},
 		{"ignores If-Match", func(b *rtbucket) { b.ignoreIfMatch = true }, "no more was replaced"},
 		{"ignores both", func(b *rtbucket) { b.ignoreIfMatch, b.ignoreIfNoneMatch = true, true }, "created twice"},
-		{"checks, then acts", func(b *rtbucket) { b.checkThenAct = true }, "of 16 writers"},
-		{"accepts wrong sums", func(b *rtbucket) { b.acceptWrongSums = true }, "CRC32C is wrong"},
+		{"checks, then acts", func(b *rtbucket) { b.checkThenAct = true }, "of 16 writers were told that they had replaced"},
+		{"accepts wrong sums", func(b *rtbucket) { b.acceptWrongSums = true }, "accepts a body whose CRC32C is wrong"},
 		{"whole sum on a range", func(b *rtbucket) { b.wholeSumOnRange = true }, "bytes 3-6"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -38,8 +38,9 @@ func NewDevice(b *Broker, net wire.Net, opts Client) *Device {
 	return &Device{b: b, net: net, opts: opts, slots: make(map[slotKey]*slot), lives: make(map[protocol.NodeID]uint32)}
 }
 
-// Crash drops every client of a process: nothing they were asked for is answered any more, and what is on the wire may
-// still arrive. It stands for the death of the process, and for Halt.
+// Crash drops every client of a process: no slot, opening or waiting read of its is answered any more, and what is on the
+// wire may still arrive. It stands for the death of the process, and for Halt; then replies to its other requests still
+// come, and the driver drops them with the tasks that asked.
 func (d *Device) Crash(node protocol.NodeID) {
 	d.lives[node]++
 	d.b.dropNode(node)

@@ -57,7 +57,7 @@ func agree(t interface {
 
 func realLines(t testing.TB) [][]byte {
 	t.Helper()
-	data, err := os.ReadFile("testdata/apache_logs.txt")
+	data, err := os.ReadFile("../logs/apache_logs.txt")
 	if err != nil {
 		t.Fatal(err)
 	}

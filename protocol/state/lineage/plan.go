@@ -39,8 +39,8 @@ func (l Limits) Plan(sizes []int64, live int64) (from, to int, ok bool) {
 
 // cheapest is where the youngest runs begin that are best merged: least bytes per cube of the number of runs freed. The
 // cube is what makes it far-sighted: it would rather merge many runs once in a while than few small ones all the time.
-// For equal deltas that never overlap it comes within a few percent of the least possible, the binomial scheme, in which
-// D deltas are merged c times each where D = C(Runs+c, c+1). It does not overflow below 64 TB and 50 runs.
+// For equal deltas that never overlap that comes close to the least possible, the binomial scheme, in which D deltas are
+// merged at most c times each where D = C(Runs+c, c+1). It does not overflow below 64 TB and 50 runs.
 func cheapest(sizes []int64) (from int) {
 	var bytes, least, cube int64
 	for i := len(sizes) - 1; i >= 0; i-- {

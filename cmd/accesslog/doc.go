@@ -1,0 +1,2 @@
+// Command accesslog counts requests and bytes per path and status of a web server's log, exactly once.
+package main

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+	"time"
+
+	"weir/faults"
+	"weir/reports"
+	"weir/scenarios"
+)
+
+// hunt is a sweep over seeds. Seed s belongs to scenario s modulo their number, so that any range takes all in turn.
+type hunt struct {
+	scenarios []*scenarios.Scenario
+	first     uint64
+	seeds     int
+	workers   int
+	options   scenarios.Options
+	// each, if set, is called for every outcome, in order of seed.
+	each func(*scenarios.Outcome)
+}
+
+func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
+	fs := flags("fuzz", stderr)
+	name := fs.String("scenario", "", "one scenario; all of them in turn without it")
+	seeds := fs.Int("seeds", 1000, "how many seeds")
+	var from seed
+	fs.Var(&from, "from", "first seed, decimal or 0x hex")
+	workers := fs.Int("workers", runtime.NumCPU(), "seeds at a time")
+	asJSON := fs.Bool("json", false, "print one JSON object")
+	if err := parse(fs, args); err != nil {
+		return 0, err
+	}
+	if *seeds <= 0 || *workers <= 0 {
+		return 0, fmt.Errorf("--seeds %d and --workers %d must be above zero", *seeds, *workers)
+	}
+	list, err := named(*name)
+	if err != nil {
+		return 0, err
+	}
+	h := hunt{scenarios: list, first: uint64(from), seeds: *seeds, workers: *workers, options: scenarios.Options{Limit: faults.Full()}}
+	if !*asJSON {
+		h.each = progress(stderr, *seeds)
+	}
+	r := h.run()
+	if *asJSON {
+		return reports.ExitCode(r.Verdict), reports.JSON(stdout, r)
+	}
+	r.Text(stdout)
+	return reports.ExitCode(r.Verdict), nil
+}
+
+// named is one scenario, or all for no name.
+func named(name string) ([]*scenarios.Scenario, error) {
+	if name == "" {
+		return scenarios.All(), nil
+	}
+	s, ok := scenarios.Named(name)
+	if !ok {
+		return nil, fmt.Errorf("there is no scenario %q; see weir scenarios", name)
+	}
+	return []*scenarios.Scenario{s}, nil
+}
+
+// progress prints a line every second.
+func progress(w io.Writer, seeds int) func(*scenarios.Outcome) {
+	done, failed, last := 0, 0, time.Now()
+	return func(o *scenarios.Outcome) {
+		done++
+		if !o.Passed() {
+			failed++
+		}
+		if time.Since(last) > time.Second {
+			last = time.Now()
+			fmt.Fprintf(w, "  %d of %d seeds, %d failed\n", done, seeds, failed)
+		}
+	}
+}
+
+func (h *hunt) scenario(s uint64) *scenarios.Scenario {
+	return h.scenarios[s%uint64(len(h.scenarios))]
+}
+
+// run runs the seeds on several goroutines and adds the outcomes up in order of seed, so that the report does not
+// depend on who was first.
+func (h *hunt) run() *reports.Hunt {
+	began := time.Now()
+	r := newReport(h)
+	outcomes := make([]chan scenarios.Outcome, h.workers)
+	var wait sync.WaitGroup
+	for w := range outcomes {
+		outcomes[w] = make(chan scenarios.Outcome, 16)
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for i := w; i < h.seeds; i += h.workers {
+				s := h.first + uint64(i)
+				outcomes[w] <- h.scenario(s).Run(s, h.options)
+			}
+		}()
+	}
+	for i := range h.seeds {
+		o := <-outcomes[i%h.workers]
+		r.add(&o)
+		if h.each != nil {
+			h.each(&o)
+		}
+	}
+	wait.Wait()
+	return r.finish(time.Since(began))
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+)
+
+// command is a subcommand; run returns the exit code, or an error of usage.
+type command struct {
+	name, about string
+	run         func(args []string, stdout, stderr io.Writer) (int, error)
+}
+
+const exitUsage = 2
+
+func commands() []command {
+	return []command{
+		{"demo", "run a job on a broker and a folder, kill it, verify its output, then hunt the same job in the simulator", demo},
+		{"fuzz", "run seeds of scenarios in the simulator", fuzz},
+		{"repro", "repeat one seed", repro},
+		{"scenarios", "list the scenarios", list},
+		{"mutants", "plant known bugs and count the seeds until each is caught", mutants},
+		{"broker", "run the embedded broker in this process", serve},
+	}
+}
+
+func main() {
+	if os.Getenv(childEnv) != "" {
+		os.Exit(runChild(os.Args[1:]))
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage(stdout)
+		if len(args) == 0 {
+			return exitUsage
+		}
+		return 0
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		code, err := c.run(args[1:], stdout, stderr)
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		if err != nil {
+			fmt.Fprintf(stderr, "weir %s: %v\n", c.name, err)
+			return exitUsage
+		}
+		return code
+	}
+	fmt.Fprintf(stderr, "weir: there is no command %q; see weir help\n", args[0])
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "weir runs stream jobs exactly once, and proves it in a seeded simulator.\n\nusage: weir COMMAND [flags]")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.about)
+	}
+	fmt.Fprintln(w, "\nexit codes: 0 pass, 1 violation, 2 usage, 3 unknown, 4 nondeterministic, 5 stale scenario, 6 vacuous, 130 interrupted")
+}
+
+// flags is a flag set that reports problems as errors.
+func flags(name string, stderr io.Writer) *flag.FlagSet {
+	fs := flag.NewFlagSet("weir "+name, flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	return fs
+}
+
+// parse parses args, of which none may be left over.
+func parse(fs *flag.FlagSet, args []string) error {
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return fmt.Errorf("argument %q is not a flag", fs.Arg(0))
+	}
+	return nil
+}
+
+// seed is a flag that reads decimal or 0x hex.
+type seed uint64
+
+// String implements flag.Value.
+func (s *seed) String() string { return fmt.Sprintf("%#x", uint64(*s)) }
+
+// Set implements flag.Value.
+func (s *seed) Set(text string) error {
+	n, err := strconv.ParseUint(text, 0, 64)
+	*s = seed(n)
+	return err
+}

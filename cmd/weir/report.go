@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"hash/fnv"
+	"time"
+
+	"weir/faults"
+	"weir/reports"
+	"weir/scenarios"
+)
+
+// report adds outcomes up.
+type report struct {
+	reports.Hunt
+	counts  faults.Counts
+	digest  hash.Hash64
+	unknown int
+}
+
+func newReport(h *hunt) *report {
+	r := &report{digest: fnv.New64a()}
+	r.SchemaVersion, r.Seeds, r.FirstSeed = reports.SchemaVersion, h.seeds, hex(h.first)
+	r.Scenario = "all"
+	if len(h.scenarios) == 1 {
+		r.Scenario = h.scenarios[0].Name
+	}
+	r.Notes, r.Failures = map[string]uint64{}, []reports.Failure{}
+	return r
+}
+
+func hex(v uint64) string { return fmt.Sprintf("%#x", v) }
+
+// reproduce is the command that repeats a seed.
+func reproduce(scenario string, s uint64) string {
+	return fmt.Sprintf("go run ./cmd/weir repro --scenario %s --seed %s", scenario, hex(s))
+}
+
+func (r *report) add(o *scenarios.Outcome) {
+	r.Steps += o.Run.Steps
+	r.VirtualSeconds += float64(o.Run.Virtual) / 1e9
+	r.digest.Write(binary.BigEndian.AppendUint64(nil, o.Run.Digest))
+	r.counts.Add(&o.Run.Faults)
+	for _, n := range o.Run.Notes {
+		r.Notes[string(n.Kind)] += n.Count
+	}
+	if o.Passed() {
+		return
+	}
+	f := reports.Failure{Seed: hex(o.Seed), Scenario: o.Scenario, Invariant: o.Broken, Message: o.Message, Repro: reproduce(o.Scenario, o.Seed)}
+	if o.Unknown {
+		f.Invariant = "unknown"
+		r.unknown++
+	}
+	r.Failures = append(r.Failures, f)
+}
+
+func (r *report) finish(wall time.Duration) *reports.Hunt {
+	r.WallSeconds = wall.Seconds()
+	r.Digest = fmt.Sprintf("%016x", r.digest.Sum64())
+	r.Faults, r.Phases = map[string]uint64{}, map[string]map[string]uint64{}
+	for k := range faults.Kind(faults.Kinds) {
+		r.Faults[k.String()] = r.counts.Of(k)
+		r.Phases[k.String()] = map[string]uint64{}
+		for p := range faults.Phase(faults.Phases) {
+			r.Phases[k.String()][p.String()] = r.counts[k][p]
+		}
+	}
+	switch {
+	case len(r.Failures) > r.unknown:
+		r.Verdict = reports.Fail
+	case r.unknown > 0:
+		r.Verdict = reports.Unknown
+	default:
+		r.Verdict = reports.Pass
+	}
+	return &r.Hunt
+}

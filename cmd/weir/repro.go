@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"weir/faults"
+	"weir/reports"
+	"weir/scenarios"
+)
+
+// repro runs one seed twice: what is not repeated the second time is not reproducible, whatever came out.
+func repro(args []string, stdout, stderr io.Writer) (int, error) {
+	fs := flags("repro", stderr)
+	name := fs.String("scenario", "", "the scenario")
+	var s seed
+	given := false
+	fs.Func("seed", "the seed, decimal or 0x hex", func(text string) error { given = true; return s.Set(text) })
+	trace := fs.Bool("trace", false, "print every event and effect")
+	if err := parse(fs, args); err != nil {
+		return 0, err
+	}
+	if *name == "" || !given {
+		return 0, errors.New("--scenario and --seed are needed")
+	}
+	list, err := named(*name)
+	if err != nil {
+		return 0, err
+	}
+	opt := scenarios.Options{Limit: faults.Full()}
+	first := list[0].Run(uint64(s), opt)
+	if *trace {
+		opt.Trace = func(line string) { fmt.Fprintln(stdout, line) }
+	}
+	o := list[0].Run(uint64(s), opt)
+	return tell(stdout, &first, &o), nil
+}
+
+// tell prints the outcome and returns the exit code.
+func tell(w io.Writer, first, o *scenarios.Outcome) int {
+	fmt.Fprintf(w, "%s\n", o.Run.String())
+	for _, f := range o.Run.Fired {
+		fmt.Fprintf(w, "  fault %v\n", f)
+	}
+	switch {
+	case first.Run.Digest != o.Run.Digest:
+		fmt.Fprintf(w, "NONDETERMINISTIC: digest %016x the first time, %016x the second\n", first.Run.Digest, o.Run.Digest)
+		return reports.ExitCode(reports.Nondeterministic)
+	case o.Broken != "":
+		fmt.Fprintf(w, "FAIL %s: %s\n", o.Broken, o.Message)
+		return reports.ExitCode(reports.Fail)
+	case o.Unknown:
+		fmt.Fprintf(w, "UNKNOWN: %s\n", o.Message)
+		return reports.ExitCode(reports.Unknown)
+	}
+	fmt.Fprintf(w, "PASS: %d inputs, %d outputs judged\n", o.Verdict.Scope.Inputs, o.Verdict.Scope.Records)
+	return 0
+}
+
+// entry is a scenario in the list.
+type entry struct {
+	Name  string `json:"name"`
+	About string `json:"about"`
+}
+
+func list(args []string, stdout, stderr io.Writer) (int, error) {
+	fs := flags("scenarios", stderr)
+	asJSON := fs.Bool("json", false, "print one JSON object")
+	if err := parse(fs, args); err != nil {
+		return 0, err
+	}
+	var all []entry
+	for _, s := range scenarios.All() {
+		all = append(all, entry{s.Name, s.About})
+		if !*asJSON {
+			fmt.Fprintf(stdout, "%-22s %s\n", s.Name, s.About)
+		}
+	}
+	if !*asJSON {
+		return 0, nil
+	}
+	return 0, reports.JSON(stdout, struct {
+		SchemaVersion int     `json:"schema_version"`
+		Scenarios     []entry `json:"scenarios"`
+	}{reports.SchemaVersion, all})
+}

@@ -1,0 +1,50 @@
+package scenarios
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"weir/checker"
+	"weir/cmd/accesslog/job"
+	"weir/cmd/accesslog/logs"
+)
+
+// AccessLog is the very job of the demo, on the lines of the demo.
+func AccessLog() *Scenario {
+	lines := logs.Lines()
+	return &Scenario{
+		Name: "accesslog", About: "the demo's job on real log lines: running totals per path and status", Factory: job.Job, Partitions: 3, Parallelism: 2,
+		Inputs:  []Input{{Topic: job.Input, Keys: len(lines), Make: func(_, key int) []byte { return []byte(lines[key]) }}},
+		Outputs: []Output{{Topic: job.Output, Count: func(n int) int { return n }}},
+		Spec:    AccessLogSpec(),
+	}
+}
+
+// AccessLogSpec is what the accesslog job should do, read from its documentation and not from its code: for the n-th
+// line of a key one record that says n and the sum of bytes.
+func AccessLogSpec() checker.Spec {
+	line := regexp.MustCompile(`^(\S+) (\S+) (\S+) \[([^\]]*)\] "([^ "\\]+) ([^ "\\]+) ([^ "\\]+)" ([0-9]{3}) ([0-9]{1,18}|-) "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)"$`)
+	read := func(in *checker.Input) (key []byte, sent int) {
+		f := line.FindSubmatch(in.Value)
+		if f == nil {
+			return []byte("malformed"), 0
+		}
+		path, _, _ := bytes.Cut(f[6], []byte("?"))
+		sent, _ = strconv.Atoi(string(f[9]))
+		return fmt.Appendf(nil, "%s %s", path, f[8]), sent
+	}
+	return checker.Spec{Folds: []checker.Fold{{
+		Topic: "access-stats",
+		Key:   func(in *checker.Input) ([]byte, bool) { key, _ := read(in); return key, true },
+		Apply: func(state []byte, in *checker.Input) ([]byte, []byte) {
+			var n, sum int
+			fmt.Sscanf(string(state), `{"count":%d,"bytes":%d}`, &n, &sum) // the first state is empty: zeros
+			_, sent := read(in)
+			next := fmt.Appendf(nil, `{"count":%d,"bytes":%d}`, n+1, sum+sent)
+			return next, next
+		},
+		Order: checker.OrderFree,
+	}}}
+}

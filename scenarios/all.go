@@ -1,0 +1,77 @@
+package scenarios
+
+import (
+	"fmt"
+
+	"weir/scenarios/jobs"
+)
+
+// All is every scenario, in the order in which a sweep takes them.
+func All() []*Scenario {
+	return []*Scenario{linear(), fanIn(), shuffle(), twoSinks(), bounded(), boundedAborted(), hashChain(), AccessLog()}
+}
+
+// Named is the scenario of a name.
+func Named(name string) (*Scenario, bool) {
+	for _, s := range All() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// of makes a scenario of one of the jobs.
+func of(j jobs.Job, about string) *Scenario {
+	s := &Scenario{Name: j.Name, About: about, Factory: j.Factory, Partitions: j.Partitions, Parallelism: j.Parallelism}
+	for i, t := range j.Inputs {
+		s.Inputs = append(s.Inputs, Input{Topic: t, Keys: 5, Make: func(n, key int) []byte { return fmt.Appendf(nil, "k%d:%c%05d", key, 'a'+i, n) }})
+	}
+	for _, t := range j.Outputs {
+		s.Outputs = append(s.Outputs, Output{Topic: t, Count: func(n int) int { return n * len(j.Inputs) }})
+	}
+	return s
+}
+
+func linear() *Scenario {
+	s := of(jobs.Linear(), "source → filter → sink: the shortest way through the protocol")
+	s.Spec = each(func(id []byte) bool { return len(id) > 0 && id[len(id)-1] == '7' }, "linear-out")
+	s.Outputs[0].Count = func(n int) int { return n - (n+2)/10 }
+	return s
+}
+
+func fanIn() *Scenario {
+	s := of(jobs.FanIn(), "two topics counted together: alignment over several inputs")
+	s.Spec = counted("fanin-out")
+	return s
+}
+
+func shuffle() *Scenario {
+	s := of(jobs.Shuffle(), "a keyed count at parallelism 3: every task waits for every other's barrier")
+	s.Spec = counted("shuffle-out")
+	return s
+}
+
+func twoSinks() *Scenario {
+	s := of(jobs.TwoSinks(), "each record to two topics, in two transactions of one checkpoint")
+	s.Spec = each(nil, "twosinks-a", "twosinks-b")
+	return s
+}
+
+func bounded() *Scenario {
+	s := of(jobs.Bounded(), "bounded input, a final checkpoint, an end")
+	s.Spec, s.Finishes = counted("bounded-out"), true
+	return s
+}
+
+func boundedAborted() *Scenario {
+	s := bounded()
+	s.Name, s.About, s.AbortedTail = "bounded-aborted-tail", "bounded input whose last thing is an aborted transaction", true
+	return s
+}
+
+func hashChain() *Scenario {
+	s := of(jobs.HashChain(), "a hash chain per key over two input partitions: the order is a search")
+	s.Spec = chained("hashchain-out")
+	return s
+}

@@ -1,0 +1,168 @@
+package scenarios
+
+import (
+	"weir/faults"
+	"weir/protocol"
+	"weir/protocol/job"
+	"weir/sim"
+	"weir/sim/broker"
+)
+
+// drawn is what a seed chooses beside its faults.
+type drawn struct {
+	cfg        protocol.Config
+	topology   sim.Topology
+	records    int
+	every      protocol.Duration // between appends
+	endVersion int16
+}
+
+// draw makes the configuration of a seed. Intervals of 30, 60 and 300 s are the usual ones in production; the short ones
+// make checkpoints meet faults more often.
+func (s *Scenario) draw(c *faults.Choice) drawn {
+	d := c.Stream("configuration")
+	interval := []protocol.Duration{200 * protocol.Millisecond, protocol.Second, 10 * protocol.Second, 30 * protocol.Second, 60 * protocol.Second, 300 * protocol.Second}[pick(d, 4, 4, 2, 1, 1, 1)]
+	cfg := protocol.Defaults()
+	cfg.Interval = interval
+	cfg.Timeout = max(interval, 20*protocol.Second)
+	cfg.Heartbeat = []protocol.Duration{protocol.Second, 2 * protocol.Second}[d.Pick(2)]
+	cfg.NodeTimeout = []protocol.Duration{10 * protocol.Second, 30 * protocol.Second}[d.Pick(2)]
+	cfg.Tolerable = d.Pick(3)
+	cfg.TxnTimeout = 4*(cfg.Timeout+interval*protocol.Duration(1+cfg.Tolerable)) + 20*protocol.Minute
+	cfg.IOTimeout = []protocol.Duration{3 * protocol.Second, 10 * protocol.Second, 35 * protocol.Second}[d.Pick(3)]
+	cfg.RestartLimit = 1000
+	cfg.KeyGroups = 16
+	cfg.Credit = 1 + d.Pick(4)
+	cfg.BatchRecords = []int{1, 3, 16, 64}[d.Pick(4)]
+	cfg.Retained = 1 + d.Pick(2)
+	cfg.Parallelism = s.Parallelism
+	if !s.Fixed && d.Chance(1, 3) {
+		cfg.Parallelism = 1 + d.Pick(3)
+	}
+	out := drawn{cfg: cfg, topology: topology(d), records: 40 + d.Pick(80), endVersion: 5}
+	if d.Chance(1, 4) {
+		out.endVersion = 4
+	}
+	out.every = max(5*interval/protocol.Duration(out.records), protocol.Millisecond)
+	return out
+}
+
+// pick draws an index with the given weights.
+func pick(d *faults.Stream, weights ...int) int {
+	sum := 0
+	for _, w := range weights {
+		sum += w
+	}
+	n := d.Pick(sum)
+	for i, w := range weights {
+		if n -= w; n < 0 {
+			return i
+		}
+	}
+	return 0
+}
+
+// topology is one process for all, or a coordinator with a stand-by and some workers.
+func topology(d *faults.Stream) sim.Topology {
+	switch d.Pick(4) {
+	case 0:
+		return sim.Topology{Coordinators: []protocol.NodeID{1}, Workers: []protocol.NodeID{1}}
+	case 1:
+		return sim.Topology{Coordinators: []protocol.NodeID{1, 2}, Workers: []protocol.NodeID{11}}
+	case 2:
+		return sim.Topology{Coordinators: []protocol.NodeID{1, 2}, Workers: []protocol.NodeID{11, 12}}
+	}
+	return sim.Topology{Coordinators: []protocol.NodeID{1, 2}, Workers: []protocol.NodeID{11, 12, 13}}
+}
+
+// config is the run of a seed.
+func (s *Scenario) config(seed uint64, opt Options) sim.Config {
+	choice := faults.NewChoice(seed)
+	d := s.draw(choice)
+	plan := s.plan(d.cfg)
+	topics := sim.TopicsOf(plan, s.Partitions)
+	watch := &settled{scenario: s, records: d.records}
+	services := sim.Virtual(d.cfg, topics, tune(d))
+	cfg := sim.Config{
+		Seed: seed, Protocol: d.cfg, Topology: d.topology,
+		NewJob: sim.JobOf(func() *job.Plan { return plan }, nil),
+		Services: func(e sim.Env) sim.Services {
+			sv := services(e)
+			watch.log = sv.Outside
+			return sv
+		},
+		Settled:   watch.done,
+		Manifests: sim.CheckpointManifests(),
+		Profile:   faults.Draw(choice, opt.Limit),
+		Off:       opt.Off, Trace: opt.Trace, Replay: opt.Replay, Only: opt.Only,
+	}
+	for _, in := range s.Inputs {
+		cfg.Feeds = append(cfg.Feeds, s.feed(in, d))
+	}
+	for _, out := range s.Outputs {
+		cfg.Readers = append(cfg.Readers, sim.Reader{Topic: out.Topic, Every: d.cfg.Interval, Rewind: 20})
+	}
+	if s.Finishes {
+		cfg.Expect = protocol.Finished
+	}
+	return cfg
+}
+
+func (s *Scenario) feed(in Input, d drawn) sim.Feed {
+	f := sim.Feed{Topic: in.Topic, Records: d.records, Start: d.records / 8, Every: d.every, Transactions: 100, AbortedTail: s.AbortedTail,
+		Make: func(i int, draws *faults.Stream) (protocol.Partition, []byte, []byte) {
+			key := draws.Pick(in.Keys)
+			return protocol.Partition(draws.Pick(s.Partitions)), nil, in.Make(i, key)
+		}}
+	if s.Finishes {
+		f.Start = f.Records
+	}
+	return f
+}
+
+// settled watches the outputs until every record that must come is visible.
+type settled struct {
+	scenario *Scenario
+	records  int
+	log      sim.Log
+	seen     [][]place // by output and partition
+}
+
+type place struct {
+	at    protocol.Offset
+	count int
+}
+
+func (w *settled) done() bool {
+	if w.seen == nil {
+		w.seen = make([][]place, len(w.scenario.Outputs))
+		for i, out := range w.scenario.Outputs {
+			w.seen[i] = make([]place, w.log.Partitions(out.Topic))
+			for p := range w.seen[i] {
+				w.seen[i][p].at = w.log.Range(out.Topic, protocol.Partition(p)).Start
+			}
+		}
+	}
+	for i, out := range w.scenario.Outputs {
+		if w.count(out.Topic, w.seen[i]) < out.Count(w.records) {
+			return false
+		}
+	}
+	return true
+}
+
+// count reads on where it left off.
+func (w *settled) count(topic string, parts []place) (n int) {
+	for p := range parts {
+		entries, next := w.log.Read(topic, protocol.Partition(p), parts[p].at, 1<<20)
+		parts[p].at = next
+		parts[p].count += len(entries)
+		n += parts[p].count
+	}
+	return n
+}
+
+// tune sets up the virtual brokers of a seed.
+func tune(d drawn) func(*broker.Options) {
+	return func(o *broker.Options) { o.Version = d.endVersion }
+}

@@ -1,0 +1,94 @@
+package scenarios
+
+import (
+	"weir"
+	"weir/checker"
+	"weir/faults"
+	"weir/protocol"
+	"weir/protocol/job"
+	"weir/sim"
+)
+
+// Scenario is a situation. A seed draws everything that it leaves open.
+type Scenario struct {
+	Name  string
+	About string // one line
+
+	Factory    func() *weir.Job
+	Inputs     []Input
+	Outputs    []Output
+	Partitions int // of every topic
+	// Parallelism is what the job is meant for; seeds draw others too unless Fixed.
+	Parallelism int
+	Fixed       bool
+	// Finishes says that the job's input is bounded: it must end by itself.
+	Finishes bool
+	// AbortedTail ends every input with a transaction that is aborted.
+	AbortedTail bool
+	Spec        checker.Spec
+}
+
+// Input is a topic that clients outside the job write.
+type Input struct {
+	Topic string
+	// Make is the value of record i; key is a drawn number.
+	Make func(i, key int) []byte
+	Keys int // numbers drawn for key, from 0
+}
+
+// Output is a topic that the job writes. Count is how many records it must hold in the end for n records in each input.
+type Output struct {
+	Topic string
+	Count func(n int) int
+}
+
+// Options says how a seed is run.
+type Options struct {
+	Limit  faults.Profile // what seeds draw their profile from
+	Off    sim.Checks     // invariants not to check
+	Trace  func(line string)
+	Replay bool
+	Only   []faults.ID // with Replay
+}
+
+// Outcome is what a seed came to.
+type Outcome struct {
+	Scenario string
+	Seed     uint64
+	Run      sim.Result
+	Verdict  checker.Verdict
+	// Broken names the invariant that failed, or is empty. "exactly-once" is the checker's.
+	Broken  string
+	Message string
+	Unknown bool // the checker reached a limit: not a pass
+}
+
+// Passed reports whether everything held.
+func (o *Outcome) Passed() bool { return o.Broken == "" && !o.Unknown }
+
+// Run runs one seed. The same seed and options give the same outcome, in every process.
+func (s *Scenario) Run(seed uint64, opt Options) Outcome {
+	cfg := s.config(seed, opt)
+	r := sim.Run(cfg)
+	o := Outcome{Scenario: s.Name, Seed: seed, Run: r}
+	h := r.History.Checker(r.Failure == nil)
+	o.Verdict = checker.Check(&h, s.Spec)
+	switch {
+	case o.Verdict.Result == checker.Fail:
+		o.Broken, o.Message = "exactly-once", o.Verdict.String()
+	case r.Failure != nil:
+		o.Broken, o.Message = r.Failure.Name, r.Failure.Error()
+	case o.Verdict.Result == checker.Unknown:
+		o.Unknown, o.Message = true, o.Verdict.String()
+	}
+	return o
+}
+
+// plan spreads the job; a scenario that cannot be planned is a programming error.
+func (s *Scenario) plan(cfg protocol.Config) *job.Plan {
+	g, err := weir.Graph(s.Factory)
+	protocol.Assert(err == nil, s.Name+": its job cannot be built")
+	p, err := job.NewPlan(g, cfg)
+	protocol.Assert(err == nil, s.Name+": its job cannot be planned")
+	return p
+}

@@ -1,0 +1,164 @@
+package sim
+
+import (
+	"strings"
+	"testing"
+
+	"weir/faults"
+	"weir/protocol"
+	"weir/protocol/batch"
+)
+
+// device is a device with something wrong.
+type device struct {
+	protocol.Device
+	perform func(next protocol.Device, from protocol.Address, ef protocol.Effect, done func(protocol.Event))
+}
+
+func (d device) Perform(from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
+	d.perform(d.Device, from, ef, done)
+}
+
+// crooked is a machine with something wrong.
+type crooked struct {
+	protocol.Machine
+	step    func(next protocol.Machine, now protocol.Time, ev protocol.Event, out *protocol.Effects)
+	pending []protocol.Wait
+}
+
+func (c crooked) Step(now protocol.Time, ev protocol.Event, out *protocol.Effects) {
+	if c.step == nil {
+		c.Machine.Step(now, ev, out)
+		return
+	}
+	c.step(c.Machine, now, ev, out)
+}
+
+func (c crooked) Pending() []protocol.Wait { return append(c.pending, c.Machine.Pending()...) }
+
+// broken runs the job with tasks and services bent, until a seed fails, and wants the named invariant.
+func broken(t *testing.T, name string, bendTask func(protocol.Machine) protocol.Machine, bend func(*Services, Env)) {
+	t.Helper()
+	for seed := range uint64(60) {
+		cfg := jobConfig(seed, false)
+		services, newJob := cfg.Services, cfg.NewJob
+		cfg.Services = func(e Env) Services {
+			s := services(e)
+			if bend != nil {
+				bend(&s, e)
+			}
+			return s
+		}
+		cfg.NewJob = func() Job {
+			j := newJob()
+			newTask := j.NewTask
+			j.NewTask = func(start protocol.TaskStart, pool batch.Pool) protocol.Machine {
+				if bendTask == nil {
+					return newTask(start, pool)
+				}
+				return bendTask(newTask(start, pool))
+			}
+			return j
+		}
+		if r := Run(cfg); r.Failure != nil {
+			if r.Failure.Name != name {
+				t.Fatalf("seed %d: %v, want %s", seed, r.Failure, name)
+			}
+			return
+		}
+	}
+	t.Fatalf("60 seeds passed with a bug that %s must catch", name)
+}
+
+func TestManifestOfWhatIsNotThere(t *testing.T) {
+	broken(t, "manifests", nil, func(s *Services, e Env) {
+		s.Bucket = device{s.Bucket, func(next protocol.Device, from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
+			if st, ok := ef.(protocol.Store); ok && strings.HasPrefix(string(st.Key), "data/") {
+				e.Net.After(protocol.Millisecond, func() {
+					body := st.Object.Encode(nil)
+					done(protocol.Stored{Op: st.Op, Outcome: protocol.OK, Version: "x", Size: int64(len(body))})
+				})
+				return
+			}
+			next.Perform(from, ef, done)
+		}}
+	})
+}
+
+func TestListedObjectDeleted(t *testing.T) {
+	broken(t, "deletes", nil, func(s *Services, e Env) {
+		s.Bucket = device{s.Bucket, func(next protocol.Device, from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
+			next.Perform(from, ef, done)
+			if st, ok := ef.(protocol.Store); ok && strings.HasPrefix(string(st.Key), "data/") {
+				e.Net.After(500*protocol.Millisecond, func() { // it is listed by now
+					next.Perform(from, protocol.Delete{Key: st.Key}, func(protocol.Event) {})
+				})
+			}
+		}}
+	})
+}
+
+func TestBatchGivenBackTwice(t *testing.T) {
+	broken(t, "batches", func(m protocol.Machine) protocol.Machine {
+		return crooked{Machine: m, step: func(next protocol.Machine, now protocol.Time, ev protocol.Event, out *protocol.Effects) {
+			var own protocol.Effects
+			next.Step(now, ev, &own)
+			for _, ef := range own.All() {
+				out.Append(ef)
+				if _, ok := ef.(protocol.Release); ok {
+					out.Append(ef)
+				}
+			}
+		}}
+	}, nil)
+}
+
+func TestWaitWithoutEnd(t *testing.T) {
+	broken(t, "waits", func(m protocol.Machine) protocol.Machine {
+		return crooked{Machine: m, pending: []protocol.Wait{{What: "Godot", Deadline: 1}}}
+	}, nil)
+}
+
+// A commit by an attempt that a later one has replaced must be seen where it happens, at the broker.
+func TestCommitOfOlderAttempt(t *testing.T) {
+	cfg := jobConfig(1, false)
+	cfg.Profile = faults.Calm()
+	w := newWorld(cfg)
+	w.watch.scope = protocol.Scope{Epoch: 2, Attempt: 5}
+	committed := false
+	w.services.Committed = func(protocol.TransactionalID) bool { return committed }
+	for _, c := range []struct {
+		id             string
+		before, after  bool
+		wantsViolation bool
+	}{
+		{"count/write/0/2.5/0", false, true, false}, // its own
+		{"count/write/0/2.4/0", false, false, false},
+		{"count/write/0/2.4/0", true, true, false}, // a double
+		{"somebody/else", false, true, false},
+		{"count/write/0/2.4/0", false, true, true},
+	} {
+		call := &call{}
+		call.req.Kind, call.req.Object = "EndTxn", c.id
+		committed = c.before
+		before := w.watchRequest(call)
+		committed = c.after
+		w.watchApplied(call, before)
+		if got := w.failure != nil; got != c.wantsViolation {
+			t.Errorf("%+v: failure %v", c, w.failure)
+		}
+	}
+}
+
+// A machine that panics fails its run and not the process, and says where.
+func TestPanicIsAFailure(t *testing.T) {
+	broken(t, "panic", func(m protocol.Machine) protocol.Machine {
+		return crooked{Machine: m, step: func(next protocol.Machine, now protocol.Time, ev protocol.Event, out *protocol.Effects) {
+			if b, ok := ev.(protocol.Received); ok {
+				_, barrier := b.Frame.(protocol.Barrier)
+				protocol.Assert(!barrier, "planted")
+			}
+			next.Step(now, ev, out)
+		}}
+	}, nil)
+}
