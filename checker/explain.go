@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// maxJump bounds how far explain looks for a value that skips outputs.
-const maxJump = 4096
+// maxJump bounds how many states are looked at for a value that skips outputs.
+const maxJump = 1024
 
 // maxTrials bounds the work of explaining sparse outputs, in inputs folded, for all keys of a fold.
 const maxTrials = 1 << 22

@@ -6,6 +6,7 @@ import "bytes"
 const (
 	followWidth = 128
 	nearWidth   = 512
+	nearNodes   = 4096 // from one output to the next
 )
 
 // tree holds the orders that explain the outputs so far: layer j has the nodes after j inputs.

@@ -88,7 +88,7 @@ func (p *puzzle) restFits(t *tree) bool {
 func (t *tree) reach(p *puzzle, o *out) bool {
 	for base := t.end(); !t.keep(o.value, len(p.queues)); {
 		t.grow(p, nil, o.seen)
-		if t.last() == t.end() || t.end()-base > maxJump {
+		if t.last() == t.end() || t.end()-base > nearNodes {
 			return false
 		}
 	}

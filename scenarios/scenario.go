@@ -57,25 +57,29 @@ type Outcome struct {
 	Seed     uint64
 	Run      sim.Result
 	Verdict  checker.Verdict
-	// Broken names the invariant that failed, or is empty. "exactly-once" is the checker's.
+	// Broken names the invariant that failed, or is empty. ExactlyOnce is the checker's.
 	Broken  string
 	Message string
 	Unknown bool // the checker reached a limit: not a pass
 }
 
+// ExactlyOnce is the name of what the checker judges.
+const ExactlyOnce = "exactly-once"
+
 // Passed reports whether everything held.
 func (o *Outcome) Passed() bool { return o.Broken == "" && !o.Unknown }
 
 // Run runs one seed. The same seed and options give the same outcome, in every process.
+//
+// A run that came to its end, also one that is stuck there, is judged as drained: what is missing then is lost.
 func (s *Scenario) Run(seed uint64, opt Options) Outcome {
-	cfg := s.config(seed, opt)
-	r := sim.Run(cfg)
-	o := Outcome{Scenario: s.Name, Seed: seed, Run: r}
-	h := r.History.Checker(r.Failure == nil)
-	o.Verdict = checker.Check(&h, s.Spec)
+	r := sim.Run(s.config(seed, opt))
+	stuck := r.Failure != nil && r.Failure.Class == "stuck"
+	h := r.History.Checker(r.Failure == nil || stuck)
+	o := Outcome{Scenario: s.Name, Seed: seed, Run: r, Verdict: checker.Check(&h, s.Spec)}
 	switch {
-	case o.Verdict.Result == checker.Fail:
-		o.Broken, o.Message = "exactly-once", o.Verdict.String()
+	case o.Verdict.Result == checker.Fail && !stuck:
+		o.Broken, o.Message = ExactlyOnce, o.Verdict.String()
 	case r.Failure != nil:
 		o.Broken, o.Message = r.Failure.Name, r.Failure.Error()
 	case o.Verdict.Result == checker.Unknown:

@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -63,14 +64,31 @@ func countSpec() checker.Spec {
 			id, _, _ := strings.Cut(string(r.Value), " ")
 			return []byte(id), true
 		},
+		Folds: []checker.Fold{{
+			Topic: "out",
+			Key:   func(in *checker.Input) ([]byte, bool) { return in.Key, true },
+			Apply: func(state []byte, _ *checker.Input) ([]byte, []byte) {
+				n, _ := strconv.Atoi(string(state))
+				next := strconv.AppendInt(nil, int64(n+1), 10)
+				return next, next
+			},
+			Observe: func(r *checker.Record) (key, value []byte, ok bool) {
+				_, n, ok := strings.Cut(string(r.Value), " ")
+				return r.Key, []byte(n), ok
+			},
+			Order: checker.Alike,
+		}},
 	}
 }
+
+var testConfig = func(*protocol.Config) {}
 
 func jobConfig(seed uint64, bounded bool) Config {
 	pc := protocol.Defaults()
 	pc.Interval, pc.Timeout, pc.IOTimeout, pc.RestartDelay = protocol.Second, 5*protocol.Second, 2*protocol.Second, 100*protocol.Millisecond
 	pc.Heartbeat, pc.NodeTimeout, pc.TxnTimeout = 100*protocol.Millisecond, protocol.Second, 5*protocol.Minute
 	pc.Parallelism, pc.BatchRecords, pc.KeyGroups = 2, 16, 16
+	testConfig(&pc)
 	plan := func() *job.Plan {
 		p, err := job.NewPlan(countGraph(bounded), pc)
 		if err != nil {

@@ -44,7 +44,7 @@ func metamorphic(t *rapid.T, open Open) {
 	m.st = open(m.owned, m.total)
 	defer func() { closeTable(m.st) }()
 	t.Repeat(map[string]func(*rapid.T){
-		"put": m.put, "put again": m.put, "rewrite": m.rewrite, "copy": m.copy, "delete": m.delete, "grow": m.grow, "shrink": m.shrink,
+		"put": m.put, "put again": m.put, "rewrite": m.rewrite, "copy": m.copy, "delete": m.delete, "grow": m.grow, "churn": m.churn, "shrink": m.shrink,
 		"freeze": m.freeze, "encode": m.encode, "rescale": m.rescale, "merge": m.merge, "crash": m.crash, "": m.check,
 	})
 	for i := range m.lineage {
@@ -55,7 +55,7 @@ func metamorphic(t *rapid.T, open Open) {
 func (m *machine) key(t *rapid.T) []byte { return rapid.SampledFrom(m.keys).Draw(t, "key") }
 
 func (m *machine) value(t *rapid.T) []byte {
-	n := rapid.OneOf(rapid.IntRange(0, 20), rapid.SampledFrom([]int{64, 65, 600, 5000, 40000})).Draw(t, "length")
+	n := rapid.OneOf(rapid.IntRange(0, 20), rapid.SampledFrom([]int{64, 65, 600, 5000, 40000, 70000})).Draw(t, "length")
 	return bytes.Repeat([]byte{byte(rapid.IntRange(0, 255).Draw(t, "fill"))}, n)
 }
 
@@ -121,6 +121,21 @@ func (m *machine) grow(t *rapid.T) {
 		if g := state.GroupOf(state.Hash(key), m.total); g >= m.owned.From && g < m.owned.To {
 			m.set(key, key[:len(key)/2])
 			n--
+		}
+	}
+}
+
+// churn changes few keys often, with freezes between.
+func (m *machine) churn(t *rapid.T) {
+	for _, step := range rapid.SliceOfN(rapid.IntRange(0, 1000), 1, 60).Draw(t, "steps") {
+		key := m.keys[step%len(m.keys)]
+		switch step / 12 % 8 {
+		case 0:
+			m.freeze(t)
+		case 1, 2, 3:
+			m.remove(key)
+		default:
+			m.set(key, key)
 		}
 	}
 }

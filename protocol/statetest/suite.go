@@ -52,45 +52,32 @@ func testFresh(t *testing.T, open Open) {
 // testForeign: a change of a key that another task owns is an error, because no restore would find it again; a run of
 // a job with another number of groups is none of ours.
 func testForeign(t *testing.T, open Open) {
-	for _, change := range []func(state.Keyed, []byte){
-		func(st state.Keyed, key []byte) { st.Put(key, []byte("v")) },
-		state.Keyed.Delete,
-	} {
-		st := open(state.Groups{From: 2, To: 5}, 16)
-		for i := range 200 {
-			key := []byte("key" + strconv.Itoa(i))
-			group := state.GroupOf(state.Hash(key), 16)
-			if group >= 2 && group < 5 {
-				continue
+	const total = 16
+	owned := state.Groups{From: 2, To: 5}
+	ours := ownKeys(owned, total, 1)[0]
+	for _, group := range []int{0, 1, 5, 15} {
+		theirs := ownKeys(state.Groups{From: group, To: group + 1}, total, 1)[0]
+		for name, change := range map[string]func(state.Keyed, []byte){
+			"put":    func(st state.Keyed, key []byte) { st.Put(key, []byte("v")) },
+			"delete": state.Keyed.Delete,
+		} {
+			st := open(owned, total)
+			change(st, ours)
+			if _, ok := st.Get(theirs); ok || st.Err() != nil {
+				t.Errorf("%s of an own key, then get of a key of group %d: %v, error %v", name, group, ok, st.Err())
 			}
-			st.Get(key)
-			if err := st.Err(); err != nil {
-				t.Fatalf("a read of a key of group %d: %v", group, err)
+			change(st, theirs)
+			change(st, ours)
+			if st.Err() == nil {
+				t.Errorf("%s of a key of group %d in a task that owns %v: no error, or one that does not stick", name, group, owned)
 			}
+			closeTable(st)
 		}
-		change(st, foreignKey(2, 5, 16))
-		if st.Err() == nil {
-			t.Error("a change of another task's key is not an error")
-		}
-		change(st, ownKeys(state.Groups{From: 2, To: 5}, 16, 1)[0])
-		if st.Err() == nil {
-			t.Error("the error is not sticky")
-		}
-		closeTable(st)
 	}
-	st := open(whole(16), 16)
+	st := open(whole(total), total)
 	defer closeTable(st)
-	if err := st.Restore(model{{key: "k", value: "v"}}.encode(17)); err == nil {
+	if err := st.Restore(model{{key: "k", value: "v"}}.encode(total + 1)); err == nil {
 		t.Error("a run of a job with 17 key groups was restored into one with 16")
-	}
-}
-
-func foreignKey(from, to, total int) []byte {
-	for i := 0; ; i++ {
-		key := []byte("key" + strconv.Itoa(i))
-		if g := state.GroupOf(state.Hash(key), total); g < from || g >= to {
-			return key
-		}
 	}
 }
 

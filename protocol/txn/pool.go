@@ -91,7 +91,15 @@ func (p *Pool) breakf(service bool, format string, args ...any) {
 }
 
 // Ready reports whether records can be produced now.
-func (p *Pool) Ready() bool { return p.filling != nil || p.find(slotOpen) != nil }
+//
+// While a transaction is being flushed the next one takes no record, or the log's order would break:
+//
+//  1. a record of key k is handed to the transaction of checkpoint n, and its request is lost on the wire;
+//  2. the barrier of n comes, then another record of k, to the transaction of n+1, which arrives at once;
+//  3. the client sends the first request again: it is appended behind the second, and both transactions commit.
+func (p *Pool) Ready() bool {
+	return p.filling != nil || p.find(slotOpen) != nil && p.find(slotFlushing) == nil
+}
 
 // Unacked is the number of Produce effects that are not answered.
 func (p *Pool) Unacked() int { return p.unacked }

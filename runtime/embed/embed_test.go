@@ -57,17 +57,14 @@ func prepare(t *testing.T, addr, id, value string) txn {
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	pid, epoch, err := cl.ProducerID(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := cl.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
-	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "out", Value: []byte(value)}).FirstErr(); err != nil {
+	r := &kgo.Record{Topic: "out", Value: []byte(value)}
+	if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	return txn{id, pid, epoch}
+	return txn{id, r.ProducerID, r.ProducerEpoch}
 }
 
 func client(t *testing.T, addr string) *kgo.Client {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"weir/protocol"
 	"weir/protocol/devicetest"
@@ -115,12 +116,19 @@ func (h *harness) Feed(topic string, p protocol.Partition, kvs ...devicetest.KV)
 
 func (h *harness) FeedAborted(topic string, p protocol.Partition, kvs ...devicetest.KV) {
 	h.op++
-	cl := h.plain(kgo.TransactionalID(fmt.Sprint("feeder-", h.op)))
+	id := fmt.Sprint("feeder-", h.op)
+	cl := h.plain(kgo.TransactionalID(id))
 	defer cl.Close()
+	rs := records(topic, p, kvs)
 	err := cl.BeginTransaction()
-	err = errors.Join(err, cl.ProduceSync(context.Background(), records(topic, p, kvs)...).FirstErr())
-	if err = errors.Join(err, cl.EndTransaction(context.Background(), kgo.TryAbort)); err != nil {
+	if err = errors.Join(err, cl.ProduceSync(context.Background(), rs...).FirstErr()); err != nil {
 		h.t.Fatal(err)
+	}
+	req := kmsg.NewPtrEndTxnRequest()
+	req.TransactionalID, req.ProducerID, req.ProducerEpoch = id, rs[0].ProducerID, rs[0].ProducerEpoch
+	resp, err := req.RequestWith(context.Background(), cl)
+	if err != nil || resp.ErrorCode != 0 {
+		h.t.Fatal(resp, err)
 	}
 }
 

@@ -62,7 +62,7 @@ func (a *arena) write(r ref, class uint8, key int, value []byte) (ref, uint8) {
 	}
 	to, toClass := a.alloc(n)
 	copy(a.bytes(to, 0, key), a.bytes(r, 0, key))
-	copy(a.bytes(to, key, n), value) // before the release, which writes a link: value may be in the old block
+	copy(a.bytes(to, key, n), value)
 	a.release(r, class)
 	return to, toClass
 }

@@ -76,7 +76,7 @@ func (t *Table) Put(key, value []byte) {
 		return
 	}
 	t.set(e, value)
-	// From here on key and value are read from the table: setting may have moved what they alias.
+	// The delta copies from the table, not from value: if that is a part of what Get returned, it is overwritten by now.
 	t.dirty(e, len(value))
 	t.delta.put(e.pos, t.slab.bytes(e.at, int(e.key), int(e.key+e.value)))
 }

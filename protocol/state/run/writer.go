@@ -40,7 +40,7 @@ type Writer struct {
 	data   []byte // finished blocks
 	raw    []byte // the block of the last entry of index; empty if that is finished
 	group  int    // of the entry added last
-	key    []byte // of the entry added last; aliases raw
+	key    []byte // of the entry added last; aliases raw, which is not written before it is compared
 	value  int    // field of the entry added last
 	packed []byte // scratch for s2
 }
@@ -70,7 +70,6 @@ func (w *Writer) Add(e Entry) {
 		w.raw = append(w.raw, e.Value...)
 	}
 	if len(w.raw) >= fullBlock {
-		w.key = slices.Clone(w.key)
 		w.finish()
 	}
 }
