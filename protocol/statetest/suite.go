@@ -57,10 +57,11 @@ func testForeign(t *testing.T, open Open) {
 	ours := ownKeys(owned, total, 1)[0]
 	for _, group := range []int{0, 1, 5, 15} {
 		theirs := ownKeys(state.Groups{From: group, To: group + 1}, total, 1)[0]
-		for name, change := range map[string]func(state.Keyed, []byte){
-			"put":    func(st state.Keyed, key []byte) { st.Put(key, []byte("v")) },
-			"delete": state.Keyed.Delete,
+		for i, change := range []func(state.Keyed, []byte){
+			func(st state.Keyed, key []byte) { st.Put(key, []byte("v")) },
+			state.Keyed.Delete,
 		} {
+			name := []string{"put", "delete"}[i]
 			st := open(owned, total)
 			change(st, ours)
 			if _, ok := st.Get(theirs); ok || st.Err() != nil {
@@ -81,17 +82,13 @@ func testForeign(t *testing.T, open Open) {
 	}
 }
 
-// ownKeys are n keys of groups in g: the empty one and a long one if they are.
+// ownKeys are n keys of groups in g, unlike each other in length and alike in their beginnings.
 func ownKeys(g state.Groups, total, n int) (keys [][]byte) {
+	special := [][]byte{nil, {0}, {0, 0xff, 0}, []byte(strings.Repeat("long", 90))}
 	for i := 0; len(keys) < n; i++ {
-		key := []byte(strconv.Itoa(i * i))
-		switch i {
-		case 0:
-			key = nil
-		case 1:
-			key = []byte(strings.Repeat("long", 90))
-		case 2:
-			key = []byte{0, 0xff, 0}
+		key := strconv.AppendInt([]byte("a common prefix"), int64(i*7919%1000), 10)[i%2*15:]
+		if i < len(special) {
+			key = special[i]
 		}
 		if k := state.GroupOf(state.Hash(key), total); k >= g.From && k < g.To {
 			keys = append(keys, key)

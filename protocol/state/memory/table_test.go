@@ -96,6 +96,24 @@ func TestDeadKeysAreBuried(t *testing.T) {
 	}
 }
 
+// TestDeadKeyDirtyAgain: a key that died before a freeze and again after it keeps its place in the delta until the next,
+// though its grave is old.
+func TestDeadKeyDirtyAgain(t *testing.T) {
+	table, ks := all(), keys(10)
+	for _, k := range ks {
+		table.Delete(k)
+	}
+	table.Freeze()
+	table.Put(ks[9], nil)
+	table.Delete(ks[9])
+	for _, k := range ks {
+		table.Put(k, k)
+	}
+	if f := table.Freeze(); f.Len() != 10 || f.Size() != 2*10*len(ks[0]) {
+		t.Errorf("the delta of 10 keys has %d entries of %d bytes", f.Len(), f.Size())
+	}
+}
+
 func BenchmarkReadModifyWrite(b *testing.B) {
 	for _, n := range []int{10_000, 1_000_000} {
 		for _, draw := range []struct {
