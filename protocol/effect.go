@@ -129,6 +129,14 @@ type (
 		Op OpID
 		ID TransactionalID
 	}
+	// Erase appends a tombstone for a key, outside any transaction, so that compaction may remove what stands under it.
+	// Answer: Erased. It may be appended again, or late: that changes nothing.
+	Erase struct {
+		Op        OpID
+		Topic     string
+		Partition Partition
+		Key       []byte
+	}
 	// ListTxns lists the open transactions whose id has the prefix. Answer: TxnsListed.
 	ListTxns struct {
 		Op     OpID
@@ -171,6 +179,7 @@ func (Flush) effect()      {}
 func (EndTxn) effect()     {}
 func (ReadLedger) effect() {}
 func (Fence) effect()      {}
+func (Erase) effect()      {}
 func (ListTxns) effect()   {}
 func (Spawn) effect()      {}
 func (Halt) effect()       {}

@@ -120,6 +120,11 @@ type (
 		ID      TransactionalID
 		Outcome Outcome
 	}
+	// Erased answers Erase: OK, NotFound, Denied or Unknown.
+	Erased struct {
+		Op      OpID
+		Outcome Outcome
+	}
 	// TxnsListed answers ListTxns: OK, Denied or Unknown.
 	TxnsListed struct {
 		Op      OpID
@@ -160,6 +165,7 @@ func (Flushed) event()    {}
 func (Ended) event()      {}
 func (LedgerRead) event() {}
 func (Fenced) event()     {}
+func (Erased) event()     {}
 func (TxnsListed) event() {}
 func (Died) event()       {}
 func (StopAsked) event()  {}

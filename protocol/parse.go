@@ -14,9 +14,9 @@ import (
 func vocabulary() []any {
 	return []any{
 		Resume{}, Wake{}, Send{}, Grant{}, Release{}, Tell{}, Store{}, Load{}, Delete{}, Survey{}, Fetch{}, OpenSlot{}, Produce{}, Flush{}, EndTxn{},
-		ReadLedger{}, Fence{}, ListTxns{}, Spawn{}, Halt{}, Fail{}, Exit{}, Note{},
+		ReadLedger{}, Fence{}, Erase{}, ListTxns{}, Spawn{}, Halt{}, Fail{}, Exit{}, Note{},
 		Started{}, Resumed{}, Woken{}, Received{}, Granted{}, Lost{}, Told{}, Stored{}, Loaded{}, Deleted{}, Surveyed{}, Fetched{}, Opened{}, Produced{},
-		Flushed{}, Ended{}, LedgerRead{}, Fenced{}, TxnsListed{}, Died{}, StopAsked{},
+		Flushed{}, Ended{}, LedgerRead{}, Fenced{}, Erased{}, TxnsListed{}, Died{}, StopAsked{},
 		Ping{}, Pong{}, Start{}, Stop{}, TaskFailed{}, Ready{}, Drained{}, Trigger{}, Ack{}, Decline{}, Abort{}, Aborted{}, Confirm{}, Sealed{}, Settled{},
 		Data{}, Barrier{}, End{},
 	}

@@ -1,6 +1,9 @@
 package scenarios
 
 import (
+	"cmp"
+	"hash/crc32"
+
 	"weir/faults"
 	"weir/protocol"
 	"weir/protocol/job"
@@ -13,7 +16,6 @@ type drawn struct {
 	cfg        protocol.Config
 	topology   sim.Topology
 	records    int
-	every      protocol.Duration // between appends
 	endVersion int16
 }
 
@@ -22,6 +24,7 @@ type drawn struct {
 func (s *Scenario) draw(c *faults.Choice) drawn {
 	d := c.Stream("configuration")
 	interval := []protocol.Duration{200 * protocol.Millisecond, protocol.Second, 10 * protocol.Second, 30 * protocol.Second, 60 * protocol.Second, 300 * protocol.Second}[pick(d, 4, 4, 2, 1, 1, 1)]
+	interval = cmp.Or(s.Interval, interval)
 	cfg := protocol.Defaults()
 	cfg.Interval = interval
 	cfg.Timeout = max(interval, 20*protocol.Second)
@@ -43,7 +46,6 @@ func (s *Scenario) draw(c *faults.Choice) drawn {
 	if d.Chance(1, 4) {
 		out.endVersion = 4
 	}
-	out.every = max(5*interval/protocol.Duration(out.records), protocol.Millisecond)
 	return out
 }
 
@@ -109,15 +111,28 @@ func (s *Scenario) config(seed uint64, opt Options) sim.Config {
 }
 
 func (s *Scenario) feed(in Input, d drawn) sim.Feed {
-	f := sim.Feed{Topic: in.Topic, Records: d.records, Start: d.records / 8, Every: d.every, Transactions: 100, AbortedTail: s.AbortedTail,
+	n := cmp.Or(in.Records, d.records)
+	every := max(5*d.cfg.Interval/protocol.Duration(n), protocol.Millisecond) // between appends
+	f := sim.Feed{Topic: in.Topic, Records: n, Start: n / 8, Every: every, Transactions: 100, AbortedTail: s.AbortedTail,
 		Make: func(i int, draws *faults.Stream) (protocol.Partition, []byte, []byte) {
-			key := draws.Pick(in.Keys)
-			return protocol.Partition(draws.Pick(s.Partitions)), nil, in.Make(i, key)
+			value := in.Make(i, draws.Pick(in.Keys))
+			p, key := draws.Pick(s.Partitions), in.key(i)
+			if key != nil {
+				p = int(crc32.ChecksumIEEE(key)) % s.Partitions
+			}
+			return protocol.Partition(p), key, value
 		}}
 	if s.Finishes {
 		f.Start = f.Records
 	}
 	return f
+}
+
+func (in *Input) key(i int) []byte {
+	if in.Key == nil {
+		return nil
+	}
+	return in.Key(i)
 }
 
 // settled watches the outputs until every record that must come is visible.

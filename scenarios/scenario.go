@@ -25,7 +25,11 @@ type Scenario struct {
 	Finishes bool
 	// AbortedTail ends every input with a transaction that is aborted.
 	AbortedTail bool
-	Spec        checker.Spec
+	// Interval is between checkpoints; zero: drawn.
+	Interval protocol.Duration
+	Spec     checker.Spec
+	// Judge judges what was seen; nil: the checker does, by Spec.
+	Judge func(*checker.History) checker.Verdict
 }
 
 // Input is a topic that clients outside the job write.
@@ -34,6 +38,10 @@ type Input struct {
 	// Make is the value of record i; key is a drawn number.
 	Make func(i, key int) []byte
 	Keys int // numbers drawn for key, from 0
+	// Records is how many there are; zero: drawn, as many for each input.
+	Records int
+	// Key, if set, is the key of record i. Records of one key are in one partition; those whose key is nil are in any.
+	Key func(i int) []byte
 }
 
 // Output is a topic that the job writes. Count is how many records it must hold in the end for n records in each input.
@@ -76,7 +84,7 @@ func (s *Scenario) Run(seed uint64, opt Options) Outcome {
 	r := sim.Run(s.config(seed, opt))
 	stuck := r.Failure != nil && r.Failure.Class == "stuck"
 	h := r.History.Checker(r.Failure == nil || stuck)
-	o := Outcome{Scenario: s.Name, Seed: seed, Run: r, Verdict: checker.Check(&h, s.Spec)}
+	o := Outcome{Scenario: s.Name, Seed: seed, Run: r, Verdict: s.judge(&h)}
 	switch {
 	case o.Verdict.Result == checker.Fail && !stuck:
 		o.Broken, o.Message = ExactlyOnce, o.Verdict.String()
@@ -86,6 +94,13 @@ func (s *Scenario) Run(seed uint64, opt Options) Outcome {
 		o.Unknown, o.Message = true, o.Verdict.String()
 	}
 	return o
+}
+
+func (s *Scenario) judge(h *checker.History) checker.Verdict {
+	if s.Judge != nil {
+		return s.Judge(h)
+	}
+	return checker.Check(h, s.Spec)
 }
 
 // plan spreads the job; a scenario that cannot be planned is a programming error.

@@ -103,8 +103,12 @@ func (d *digest) outcome(ev protocol.Event) {
 		d.mix(uint64(e.Op)<<8|uint64(e.Outcome), uint64(len(e.Value)), 18)
 	case protocol.Fenced:
 		d.text(uint64(e.Op)<<8|uint64(e.Outcome), string(e.ID), 19)
+	case protocol.Erased:
+		d.mix(uint64(e.Op)<<8|uint64(e.Outcome), 0, 21)
 	case protocol.TxnsListed:
 		d.mix(uint64(e.Op)<<8|uint64(e.Outcome), uint64(len(e.Open)), 20)
+	default: // dear, but right for what is new to the language
+		d.text(21, protocol.Format(ev), 0)
 	}
 }
 
@@ -146,6 +150,8 @@ func (d *digest) message(x uint64, msg protocol.Message) {
 		d.scope(14, x^uint64(g.Checkpoint)<<16, g.Scope)
 	case protocol.Settled:
 		d.scope(15, x^uint64(g.Checkpoint)<<16, g.Scope)
+	default:
+		d.text(16, protocol.Format(msg), x)
 	}
 }
 
@@ -203,6 +209,8 @@ func (d *digest) rare(ef protocol.Effect) {
 		d.text(uint64(e.Op)<<8|47, e.Topic, uint64(e.Partition)<<48^uint64(e.Offset))
 	case protocol.Fence:
 		d.text(uint64(e.Op)<<8|48, string(e.ID), 0)
+	case protocol.Erase:
+		d.text(uint64(e.Op)<<8|54, e.Topic, uint64(e.Partition)<<32|uint64(len(e.Key)))
 	case protocol.ListTxns:
 		d.text(uint64(e.Op)<<8|49, e.Prefix, 0)
 	case protocol.Spawn:
@@ -216,5 +224,7 @@ func (d *digest) rare(ef protocol.Effect) {
 	case protocol.Note:
 		d.text(54, string(e.Kind), uint64(e.Checkpoint))
 		d.text(54, e.Detail, 0)
+	default:
+		d.text(55, protocol.Format(ef), 0)
 	}
 }

@@ -242,6 +242,7 @@ func (c *Coordinator) onRecovered(now protocol.Time, out *protocol.Effects) {
 	}
 	if m := c.newest(); m != nil {
 		c.sealed = m.Checkpoint
+		c.erasable = m.Committables()
 	}
 	c.list(now, out)
 	c.gather(now, out)

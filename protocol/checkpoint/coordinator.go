@@ -67,8 +67,10 @@ type Coordinator struct {
 	// Invariant: unsettled are checkpoints triggered in this attempt that are not durably sealed: each may hold a slot.
 	unsettled []protocol.CheckpointID
 	sealed    protocol.CheckpointID // known to be sealed, durable or not
-	failures  int                   // checkpoints aborted in a row
-	restarts  int                   // that count, since a seal
+	// Invariant: erasable are decided committables whose ledger records are not erased yet: their seal is not durable.
+	erasable []protocol.Committable
+	failures int // checkpoints aborted in a row
+	restarts int // that count, since a seal
 	// Invariant: broken is why the region must restart as soon as HEAD is not being written; nil: it need not.
 	broken   *protocol.Failure
 	took     bool // this incarnation has the office
@@ -104,6 +106,7 @@ const (
 	workCheckManifest
 	workManifestBackoff
 	workDelete
+	workErase
 	workRestart
 	workList
 	workStray
@@ -159,6 +162,8 @@ func (c *Coordinator) Step(now protocol.Time, ev protocol.Event, out *protocol.E
 	case protocol.TxnsListed:
 		c.onListed(now, ev, out)
 	case protocol.Deleted:
+		c.ops.Take(ev.Op)
+	case protocol.Erased:
 		c.ops.Take(ev.Op)
 	case protocol.Told:
 		c.onTold(now, ev, out)
@@ -257,7 +262,7 @@ func (c *Coordinator) onExpired(now protocol.Time, w work, out *protocol.Effects
 		}
 	case workRestart:
 		c.claim(now, out)
-	case workDelete, workList, workStray: // an object too many, or a transaction that the next list shows again
+	case workDelete, workErase, workList, workStray: // an object or record too many, or a transaction that the next list shows again
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"weir/protocol"
+	"weir/protocol/txn"
 )
 
 // confirming is the newest decided checkpoint, while sinks have not read its transactions back.
@@ -20,7 +21,8 @@ func (c *Coordinator) onDecided(now protocol.Time, out *protocol.Effects) {
 	c.pending, c.failures = nil, 0
 	out.Append(protocol.Note{Kind: protocol.NoteDecided, Checkpoint: p.id})
 	c.release(now, p.manifest, out)
-	c.afterSettled(out)
+	c.afterSettled(now, out)
+	c.erasable = p.manifest.Committables() // lists also what was decided before and is not durably sealed
 	tasks, highest := c.tasks(func(TaskInfo) bool { return true })
 	c.sealing = &confirming{id: p.id, final: p.final, owes: newOwes(tasks, highest), deadline: now.Add(c.cfg.TxnTimeout / 2)}
 	c.repeatConfirm(now, out)
@@ -102,14 +104,15 @@ func (c *Coordinator) settle(now protocol.Time, what intent, out *protocol.Effec
 }
 
 func (c *Coordinator) onSettled(now protocol.Time, out *protocol.Effects) {
-	c.afterSettled(out)
+	c.afterSettled(now, out)
 	if c.broken == nil && !c.maybeLast(now, out) {
 		c.maybeTrigger(now, false, out)
 	}
 }
 
-// afterSettled: HEAD's sealed id is durable, so slots up to it are free.
-func (c *Coordinator) afterSettled(out *protocol.Effects) {
+// afterSettled: HEAD's sealed id is durable, so slots up to it are free, and ledger records up to it are never read again.
+func (c *Coordinator) afterSettled(now protocol.Time, out *protocol.Effects) {
+	c.erase(now, out)
 	open := c.unsettled[:0]
 	for _, id := range c.unsettled {
 		if id > c.head.head.Sealed {
@@ -118,6 +121,21 @@ func (c *Coordinator) afterSettled(out *protocol.Effects) {
 	}
 	c.unsettled = open
 	c.tellSettled(out)
+}
+
+// erase writes tombstones for the ledger records of durably sealed transactions, so that the ledger does not grow for
+// ever. One that is lost leaves a record too many.
+func (c *Coordinator) erase(now protocol.Time, out *protocol.Effects) {
+	open := c.erasable[:0]
+	for _, x := range c.erasable {
+		if x.Checkpoint > c.head.head.Sealed {
+			open = append(open, x)
+			continue
+		}
+		op := c.ops.Add("tombstone of "+string(x.ID), now.Add(c.cfg.IOTimeout), work{kind: workErase})
+		out.Append(protocol.Erase{Op: op, Topic: x.Ledger.Topic, Partition: x.Ledger.Partition, Key: txn.LedgerKey(x.Task, x.Checkpoint)})
+	}
+	c.erasable = open
 }
 
 func (c *Coordinator) tellSettled(out *protocol.Effects) {

@@ -285,7 +285,7 @@ func (c *Coordinator) restart(now protocol.Time, out *protocol.Effects) {
 		c.exit(protocol.Stopped, out, "stopped while restarting; the newest checkpoint is %d", c.restored())
 		return
 	}
-	c.ops.Drop(func(w work) bool { return w.kind != workDelete })
+	c.ops.Drop(func(w work) bool { return w.kind != workDelete && w.kind != workErase })
 	c.ops.Add("restart delay", now.Add(c.cfg.RestartDelay), work{kind: workRestart})
 }
 

@@ -19,7 +19,7 @@ func TestLog(t *testing.T, open func(t *testing.T) LogHarness) {
 		{CommitByAnother, commitByAnother}, {FenceAborts, fenceAborts}, {FenceRefuses, fenceRefuses}, {FenceFresh, fenceFresh},
 		{FenceKeeps, fenceKeeps}, {LedgerJudges, ledgerJudges}, {LedgerForeign, ledgerForeign}, {OpenAborts, openAborts},
 		{OpenTwice, openTwice}, {OpenUnknownTopic, openUnknownTopic}, {ZombieProduce, zombieProduce}, {ProduceDead, produceDead},
-		{FlushCloses, flushCloses}, {FlushEmpty, flushEmpty}, {ListOpen, listOpen}, {TimeoutAborts, timeoutAborts},
+		{FlushCloses, flushCloses}, {FlushEmpty, flushEmpty}, {EraseAppends, eraseAppends}, {ListOpen, listOpen}, {TimeoutAborts, timeoutAborts},
 	})
 }
 

@@ -299,6 +299,21 @@ func flushEmpty(t *testing.T, h LogHarness) {
 	settle(t, h, out, 0)
 }
 
+func eraseAppends(t *testing.T, h LogHarness) {
+	out := topic(h, "out")
+	w := openWriter(t, h, node(1), "a", out)
+	w.produce(0, KV{"x", "1"})
+	w.flush()
+	w.commit(node(1))
+	ev := do[protocol.Erased](t, h, node(5), protocol.Erase{Op: 9, Topic: out, Partition: 0, Key: []byte("x")})
+	expect(t, "erase", ev.Outcome, protocol.OK)
+	settle(t, h, out, 0, "x", "x")
+	ev = do[protocol.Erased](t, h, node(5), protocol.Erase{Op: 10, Topic: h.Prefix() + "none", Key: []byte("x")})
+	if ev.Outcome == protocol.OK {
+		t.Fatal("erase in a topic that is not there: OK")
+	}
+}
+
 func listOpen(t *testing.T, h LogHarness) {
 	out := topic(h, "out")
 	list := func(prefix string) []protocol.TransactionalID {

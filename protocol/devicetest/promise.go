@@ -48,6 +48,7 @@ const (
 	ProduceDead        Promise = "produce and flush without a slot are unknown"
 	FlushCloses        Promise = "flush closes the slot"
 	FlushEmpty         Promise = "flush of nothing is OK, and there is nothing to commit"
+	EraseAppends       Promise = "erase appends a tombstone, at once visible"
 	ListOpen           Promise = "list shows open transactions of the prefix"
 	TimeoutAborts      Promise = "transaction past its timeout is aborted, late commit asks"
 	PartitionsTogether Promise = "one transaction spans partitions and topics"

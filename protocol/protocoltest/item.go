@@ -173,6 +173,8 @@ func reported(ev protocol.Event, o protocol.Outcome) protocol.Event {
 		return protocol.LedgerRead{Op: ev.Op, Outcome: o}
 	case protocol.Fenced:
 		return protocol.Fenced{Op: ev.Op, ID: ev.ID, Outcome: o}
+	case protocol.Erased:
+		return protocol.Erased{Op: ev.Op, Outcome: o}
 	case protocol.TxnsListed:
 		return protocol.TxnsListed{Op: ev.Op, Outcome: o}
 	}

@@ -79,7 +79,7 @@ func (l *Log) Create(name string, partitions int) {
 	t := l.topics[name]
 	if t == nil {
 		t = &topic{}
-		t.id[0], t.id[15] = 0x70, byte(len(l.topics)+1)
+		t.id[0], t.id[15] = byte(len(l.topics)+1), 0x70
 		l.topics[name] = t
 	}
 	for len(t.partitions) < partitions {
@@ -150,6 +150,11 @@ func (l *Log) Perform(ef protocol.Effect, takesPlace bool, pool batch.Pool) prot
 			l.own(ef.ID).closed = true
 		}
 		return protocol.Fenced{Op: ef.Op, ID: ef.ID, Outcome: protocol.OK}
+	case protocol.Erase:
+		if takesPlace {
+			l.Feed(ef.Topic, ef.Partition, string(ef.Key), "")
+		}
+		return protocol.Erased{Op: ef.Op, Outcome: protocol.OK}
 	case protocol.ListTxns:
 		return protocol.TxnsListed{Op: ef.Op, Outcome: protocol.OK, Open: l.Open(ef.Prefix)}
 	}

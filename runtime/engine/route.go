@@ -25,7 +25,7 @@ func (e *Engine) perform(b *box, r *region, now protocol.Time, ef protocol.Effec
 	case protocol.Store, protocol.Load, protocol.Delete:
 		e.opt.Store.Perform(b.self, ef, b.post)
 	case protocol.Survey, protocol.Fetch, protocol.OpenSlot, protocol.Produce, protocol.Flush, protocol.EndTxn,
-		protocol.ReadLedger, protocol.Fence, protocol.ListTxns:
+		protocol.ReadLedger, protocol.Fence, protocol.Erase, protocol.ListTxns:
 		e.opt.Log.Perform(b.self, ef, b.post)
 	case protocol.Spawn:
 		e.spawn(ef.Start)

@@ -13,12 +13,12 @@ import (
 	"weir/protocol"
 )
 
-// Device performs the log effects: Survey, Fetch, OpenSlot, Produce, Flush, EndTxn, ReadLedger, Fence and ListTxns.
-// It is safe for concurrent use.
+// Device performs the log effects: Survey, Fetch, OpenSlot, Produce, Flush, EndTxn, ReadLedger, Fence, Erase
+// and ListTxns. It is safe for concurrent use.
 type Device struct {
 	opts  Options
 	log   *slog.Logger
-	admin *kgo.Client // metadata, offsets, lists: retried by the client
+	admin *kgo.Client // metadata, offsets, lists, tombstones: retried by the client
 	adm   *kadm.Client
 	fence *kgo.Client // InitProducerID: not retried by the client
 
@@ -42,7 +42,8 @@ func New(o Options) (*Device, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	admin, err := o.client()
+	// Tombstones need no idempotence: one too many changes nothing.
+	admin, err := o.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableIdempotentWrite())
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +79,8 @@ func (d *Device) Perform(_ protocol.Address, ef protocol.Effect, done func(proto
 		d.run(func(ctx context.Context) { done(d.readLedger(ctx, ef)) })
 	case protocol.Fence:
 		d.run(func(ctx context.Context) { done(d.takeOver(ctx, ef)) })
+	case protocol.Erase:
+		d.run(func(ctx context.Context) { done(d.erase(ctx, ef)) })
 	case protocol.ListTxns:
 		d.run(func(ctx context.Context) { done(d.list(ctx, ef)) })
 	default:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"weir/protocol"
 )
@@ -22,6 +23,13 @@ var (
 	errAbsent    = errors.New("the stable offset has passed and the record is not there")
 	errBeyond    = fmt.Errorf("%w", kerr.OffsetOutOfRange)
 )
+
+// erase appends a tombstone outside any transaction.
+func (d *Device) erase(ctx context.Context, ef protocol.Erase) protocol.Event {
+	r := &kgo.Record{Topic: ef.Topic, Partition: int32(ef.Partition), Key: ef.Key}
+	err := d.admin.ProduceSync(ctx, r).FirstErr()
+	return protocol.Erased{Op: ef.Op, Outcome: d.report("erase", fmt.Sprintf("%s/%d", ef.Topic, ef.Partition), plainOutcome(err), err)}
+}
 
 // readLedger looks for one record at one offset.
 func (d *Device) readLedger(ctx context.Context, ef protocol.ReadLedger) protocol.Event {

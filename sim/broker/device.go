@@ -75,6 +75,8 @@ func (d *Device) Perform(from protocol.Address, ef protocol.Effect, done func(pr
 		d.survey(from, ef, done)
 	case protocol.Fence:
 		d.fence(from, ef, done)
+	case protocol.Erase:
+		d.erase(from, ef, done)
 	case protocol.ListTxns:
 		d.listTxns(from, ef, done)
 	default:
@@ -112,6 +114,17 @@ func (d *Device) fence(from protocol.Address, ef protocol.Fence, done func(proto
 		_, code := d.b.InitProducerID(ef.ID, min(fenceTimeout, d.b.opts.MaxTxn))
 		return func() { answer(ended(code)) }
 	}, func() { answer(protocol.Unknown) })
+}
+
+func (d *Device) erase(from protocol.Address, ef protocol.Erase, done func(protocol.Event)) {
+	d.net.Call(d.request(from.Node, "Erase", ef.Topic), func() func() {
+		out := protocol.NotFound
+		if d.b.partition(ef.Topic, ef.Partition) != nil {
+			d.b.Feed(ef.Topic, ef.Partition, []KV{{Key: ef.Key}})
+			out = protocol.OK
+		}
+		return func() { done(protocol.Erased{Op: ef.Op, Outcome: out}) }
+	}, func() { done(protocol.Erased{Op: ef.Op, Outcome: protocol.Unknown}) })
 }
 
 func (d *Device) listTxns(from protocol.Address, ef protocol.ListTxns, done func(protocol.Event)) {

@@ -92,17 +92,18 @@ func (d *delta) key(pos uint32) []byte {
 	return d.slab.bytes(it.at, 0, int(it.key))
 }
 
-// An order is what an item is sorted by; most pairs differ in the first bytes of the key.
+// An order is what an item is sorted by; most pairs differ in the 8 bytes behind what all keys have in common.
 type order struct {
 	prefix     uint64
 	group, pos uint32
 }
 
 func (d *delta) sorted() []order {
+	common := d.common()
 	out := make([]order, len(d.items))
 	for i := range d.items {
 		var prefix [8]byte
-		copy(prefix[:], d.key(uint32(i)))
+		copy(prefix[:], d.key(uint32(i))[common:])
 		out[i] = order{binary.BigEndian.Uint64(prefix[:]), uint32(state.GroupOf(d.items[i].hash, d.groups)), uint32(i)}
 	}
 	slices.SortFunc(out, func(a, b order) int {
@@ -115,4 +116,21 @@ func (d *delta) sorted() []order {
 		return bytes.Compare(d.key(a.pos), d.key(b.pos))
 	})
 	return out
+}
+
+// common is the length of the prefix that all keys have.
+func (d *delta) common() int {
+	if len(d.items) == 0 {
+		return 0
+	}
+	first := d.key(0)
+	n := len(first)
+	for i := range d.items {
+		key := d.key(uint32(i))
+		n = min(n, len(key))
+		for !bytes.Equal(first[:n], key[:n]) {
+			n--
+		}
+	}
+	return n
 }
