@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"weir/checker"
 	"weir/faults"
 	"weir/protocol"
 	"weir/protocol/batch"
@@ -36,38 +37,57 @@ func (c crooked) Step(now protocol.Time, ev protocol.Event, out *protocol.Effect
 
 func (c crooked) Pending() []protocol.Wait { return append(c.pending, c.Machine.Pending()...) }
 
-// broken runs the job with tasks and services bent, until a seed fails, and wants the named invariant.
-func broken(t *testing.T, name string, bendTask func(protocol.Machine) protocol.Machine, bend func(*Services, Env)) {
-	t.Helper()
-	for seed := range uint64(60) {
-		cfg := jobConfig(seed, false)
-		services, newJob := cfg.Services, cfg.NewJob
-		cfg.Services = func(e Env) Services {
-			s := services(e)
-			if bend != nil {
-				bend(&s, e)
-			}
-			return s
+// bend is what is wrong with a run: any of a task, a coordinator, the services.
+type bend struct {
+	task, coordinator func(protocol.Machine) protocol.Machine
+	services          func(*Services, Env)
+}
+
+// bent is a run with something wrong.
+func bent(cfg Config, b bend) Config {
+	services, newJob := cfg.Services, cfg.NewJob
+	cfg.Services = func(e Env) Services {
+		s := services(e)
+		if b.services != nil {
+			b.services(&s, e)
 		}
-		cfg.NewJob = func() Job {
-			j := newJob()
-			newTask := j.NewTask
-			j.NewTask = func(start protocol.TaskStart, pool batch.Pool) protocol.Machine {
-				if bendTask == nil {
-					return newTask(start, pool)
-				}
-				return bendTask(newTask(start, pool))
-			}
-			return j
+		return s
+	}
+	cfg.NewJob = func() Job {
+		j := newJob()
+		newTask, newCoordinator := j.NewTask, j.NewCoordinator
+		if b.task != nil {
+			j.NewTask = func(start protocol.TaskStart, pool batch.Pool) protocol.Machine { return b.task(newTask(start, pool)) }
 		}
-		if r := Run(cfg); r.Failure != nil {
-			if r.Failure.Name != name {
-				t.Fatalf("seed %d: %v, want %s", seed, r.Failure, name)
-			}
-			return
+		if b.coordinator != nil {
+			j.NewCoordinator = func(workers []protocol.NodeID) protocol.Machine { return b.coordinator(newCoordinator(workers)) }
+		}
+		return j
+	}
+	return cfg
+}
+
+// found runs seeds until one fails, and says how: by an invariant's name, or as the checker's.
+func found(b bend, seeds uint64) (name string, seed uint64) {
+	for seed := range seeds {
+		cfg := bent(jobConfig(seed, seed%3 == 2, true), b)
+		r := Run(cfg)
+		if r.Failure != nil {
+			return r.Failure.Name, seed
+		}
+		if h := r.History.Checker(true); checker.Check(&h, countSpec()).Result == checker.Fail {
+			return "checker", seed
 		}
 	}
-	t.Fatalf("60 seeds passed with a bug that %s must catch", name)
+	return "nothing", seeds
+}
+
+// broken wants the named invariant to find what is wrong.
+func broken(t *testing.T, name string, task func(protocol.Machine) protocol.Machine, services func(*Services, Env)) {
+	t.Helper()
+	if got, seed := found(bend{task: task, services: services}, 60); got != name {
+		t.Fatalf("seed %d: found by %s, want %s", seed, got, name)
+	}
 }
 
 func TestManifestOfWhatIsNotThere(t *testing.T) {
@@ -121,7 +141,7 @@ func TestWaitWithoutEnd(t *testing.T) {
 
 // A commit by an attempt that a later one has replaced must be seen where it happens, at the broker.
 func TestCommitOfOlderAttempt(t *testing.T) {
-	cfg := jobConfig(1, false)
+	cfg := jobConfig(1, false, false)
 	cfg.Profile = faults.Calm()
 	w := newWorld(cfg)
 	w.watch.scope = protocol.Scope{Epoch: 2, Attempt: 5}

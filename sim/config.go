@@ -47,8 +47,7 @@ type Env struct {
 	Net    wire.Net
 	Pool   batch.Pool // the one that Release feeds
 	Choice *faults.Choice
-	// MarkerDelay is asked at each end of a transaction for how long its markers take beyond the usual; it is the
-	// fault faults.MarkerLate.
+	// MarkerDelay is how long the marker of one partition takes from the decision; asked for each.
 	MarkerDelay func() protocol.Duration
 }
 
@@ -64,7 +63,7 @@ type Manifests struct {
 
 // Limits bound a run. Zero fields get defaults from the protocol's configuration.
 type Limits struct {
-	Horizon  protocol.Duration // of the safety phase; default: drawn, 4 to 12 intervals
+	Horizon  protocol.Duration // of the safety phase; default: drawn, 4 to 12 intervals and up to 3 node time-outs
 	Liveness protocol.Duration // of the liveness phase; default: LivenessBound
 	Steps    uint64            // a run with more is stuck in a circle; default 50 million
 	Ring     int               // events kept for the report of a failure; default 1024
@@ -93,7 +92,11 @@ type Config struct {
 	Manifests Manifests
 	Off       Checks // invariants not to check
 	Limits    Limits
-	Trace     func(line string) // gets every event and effect as text; slow
+	// Undefended lets RequestDoubled double the opening of a slot too. A late double of an answered InitProducerID on an
+	// id in use is what Kafka cannot defend: the job may then end LOST, which must be the Expect or be forgiven.
+	Undefended bool
+	Trace      func(line string) // gets every event and effect as text; slow
+	Panics     bool              // let panics of machines and devices through, with their stack
 }
 
 // CrashPoint is a place in a run: when so many effects of step Step (from 1) have been performed. Zero is nowhere. To

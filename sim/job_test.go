@@ -58,7 +58,7 @@ func countGraph(bounded bool) *job.Graph {
 func countSpec() checker.Spec {
 	return checker.Spec{
 		Expect: func(in *checker.Input, out []checker.Effect) []checker.Effect {
-			return append(out, checker.Effect{Topic: "out", ID: in.Value})
+			return append(out, checker.Effect{Topic: "out", ID: in.Value, Key: in.Key})
 		},
 		Observe: func(_ string, r *checker.Record) ([]byte, bool) {
 			id, _, _ := strings.Cut(string(r.Value), " ")
@@ -81,14 +81,16 @@ func countSpec() checker.Spec {
 	}
 }
 
-var testConfig = func(*protocol.Config) {}
-
-func jobConfig(seed uint64, bounded bool) Config {
+// jobConfig is a run of the counting job; bounded says that it ends with its input.
+func jobConfig(seed uint64, bounded, varied bool) Config {
 	pc := protocol.Defaults()
 	pc.Interval, pc.Timeout, pc.IOTimeout, pc.RestartDelay = protocol.Second, 5*protocol.Second, 2*protocol.Second, 100*protocol.Millisecond
 	pc.Heartbeat, pc.NodeTimeout, pc.TxnTimeout = 100*protocol.Millisecond, protocol.Second, 5*protocol.Minute
 	pc.Parallelism, pc.BatchRecords, pc.KeyGroups = 2, 16, 16
-	testConfig(&pc)
+	profile := faults.Draw(faults.NewChoice(seed), faults.Full())
+	if varied {
+		pc = Vary(faults.NewChoice(seed), pc)
+	}
 	plan := func() *job.Plan {
 		p, err := job.NewPlan(countGraph(bounded), pc)
 		if err != nil {
@@ -102,16 +104,16 @@ func jobConfig(seed uint64, bounded bool) Config {
 		NewJob:    JobOf(plan, nil),
 		Services:  Virtual(pc, TopicsOf(plan(), 2), nil),
 		Manifests: CheckpointManifests(),
-		Feeds: []Feed{{Topic: "in", Records: 400, Start: 50, Every: 10 * protocol.Millisecond, Transactions: 100,
+		Feeds: []Feed{{Topic: "in", Records: 400, Start: 50, Every: 10 * protocol.Millisecond, Transactions: 100, Open: 10,
 			Make: func(i int, s *faults.Stream) (protocol.Partition, []byte, []byte) {
 				return protocol.Partition(s.Pick(2)), []byte{'a' + byte(s.Pick(8))}, fmt.Appendf(nil, "%d", i)
 			}}},
 		Readers: []Reader{{Topic: "out", Every: 200 * protocol.Millisecond, Rewind: 20}},
-		Profile: faults.Draw(faults.NewChoice(seed), faults.Full()),
+		Profile: profile,
 	}
 	if bounded {
 		cfg.Expect = protocol.Finished
-		cfg.Feeds[0].Start = cfg.Feeds[0].Records
+		cfg.Feeds[0].Start, cfg.Feeds[0].Open = cfg.Feeds[0].Records, 0
 	}
 	return cfg
 }
@@ -123,7 +125,7 @@ func runJob(t *testing.T, cfg Config) Result {
 		t.Errorf("profile %v\n%s\n%s", cfg.Profile, r.String(), strings.Join(r.Ring[max(0, len(r.Ring)-60):], "\n"))
 		return r
 	}
-	h := r.History.Checker(true)
+	h := r.History.Checker(cfg.Expect != protocol.Stopped)
 	if v := checker.Check(&h, countSpec()); v.Result != checker.Pass {
 		t.Errorf("profile %v\n%s\n%v", cfg.Profile, r.String(), v)
 	}
@@ -132,9 +134,17 @@ func runJob(t *testing.T, cfg Config) Result {
 
 func TestCalmJob(t *testing.T) {
 	for seed := range uint64(3) {
-		cfg := jobConfig(seed, false)
+		cfg := jobConfig(seed, false, false)
 		cfg.Profile = faults.Calm()
 		t.Log(runJob(t, cfg).String())
+	}
+}
+
+func TestStopAsAsked(t *testing.T) {
+	for seed := range uint64(20) {
+		cfg := jobConfig(seed, false, true)
+		cfg.Expect, cfg.StopAfter = protocol.Stopped, protocol.Duration(1+seed)*200*protocol.Millisecond
+		runJob(t, cfg)
 	}
 }
 
@@ -145,7 +155,7 @@ func TestJobUnderFaults(t *testing.T) {
 		if t.Failed() {
 			break
 		}
-		r := runJob(t, jobConfig(seed, seed%3 == 2))
+		r := runJob(t, jobConfig(seed, seed%3 == 2, seed%2 == 1))
 		all.Add(&r.Faults)
 		sealed += r.Sealed
 	}

@@ -53,6 +53,9 @@ func (w *World) Call(req wire.Request, apply func() (reply func()), lost func())
 		return
 	}
 	w.leg(c, legApply, arrive, nil)
+	if req.Kind == "OpenSlot" && !w.cfg.Undefended {
+		return
+	}
 	if s, ok := w.strikes(faults.RequestDoubled); ok {
 		again := protocol.Duration(s.Spread(1, 2*int64(max(req.Timeout, 1))))
 		w.leg(c, legApply, arrive.Add(again), nil)
@@ -140,11 +143,11 @@ func (w *World) newCall() *call {
 	return new(call)
 }
 
-// markerDelay is how long the markers of a transaction take beyond the usual.
+// markerDelay is how long the marker of one partition takes from the decision.
 func (w *World) markerDelay() protocol.Duration {
-	s, ok := w.strikes(faults.MarkerLate)
-	if !ok {
-		return 0
+	usual := protocol.Duration(w.schedule.Spread(int64(50*protocol.Microsecond), int64(5*protocol.Millisecond)))
+	if s, ok := w.strikes(faults.MarkerLate); ok {
+		return usual + protocol.Duration(s.Spread(int64(protocol.Millisecond), int64(w.cfg.Protocol.Timeout)))
 	}
-	return protocol.Duration(s.Spread(int64(protocol.Millisecond), int64(w.cfg.Protocol.Timeout)))
+	return usual
 }

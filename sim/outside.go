@@ -2,6 +2,7 @@ package sim
 
 import (
 	"cmp"
+	"slices"
 
 	"weir/faults"
 	"weir/protocol"
@@ -27,6 +28,9 @@ type Entry struct {
 type Log interface {
 	// Append appends entries to one partition and returns the first's offset.
 	Append(topic string, partition protocol.Partition, fate Fate, entries []Entry) protocol.Offset
+	// Open appends entries in a transaction that stays open, which holds readers up, until the function it returns ends
+	// it and returns the first one's offset.
+	Open(topic string, partition protocol.Partition, entries []Entry) (end func(commit bool) protocol.Offset)
 	// Read reads committed records from an offset, at most limit, and returns the offset to read next.
 	Read(topic string, partition protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset)
 	// Range is from the log start to the last stable offset.
@@ -44,9 +48,9 @@ type Feed struct {
 	Every   protocol.Duration
 	// Make is record i: its partition, key and value.
 	Make func(i int, draws *faults.Stream) (partition protocol.Partition, key, value []byte)
-	// Transactions is the chance, of 1000, that an append is in a transaction; half of those abort and their records
-	// are appended again.
-	Transactions int
+	// Transactions is the chance, of 1000, that an append is in a transaction that ends at once, Open that it is in one
+	// that stays open for a while. Half of those abort, and their records are appended again.
+	Transactions, Open int
 	// AbortedTail appends, behind the last record of each partition, an aborted transaction.
 	AbortedTail bool
 }
@@ -147,6 +151,10 @@ func (w *World) append(f *feeder) {
 		entries = append(entries, Entry{Key: key, Value: value})
 		f.next++
 	}
+	if f.draws.Chance(f.Open, 1000) {
+		w.leaveOpen(f, at, entries)
+		return
+	}
 	fate := Plain
 	if f.draws.Chance(f.Transactions, 1000) {
 		fate = Committed
@@ -163,14 +171,34 @@ func (w *World) append(f *feeder) {
 }
 
 func (w *World) appendAs(topic string, p protocol.Partition, fate Fate, entries []Entry) {
-	list := make([]Entry, len(entries))
-	copy(list, entries)
-	offset := w.services.Outside.Append(topic, p, fate, list)
-	for i := range list {
-		list[i].Offset = offset + protocol.Offset(i)
+	list := slices.Clone(entries)
+	w.appended(Appended{w.now, topic, p, fate, list}, w.services.Outside.Append(topic, p, fate, list))
+}
+
+// appended records an append whose first offset is known.
+func (w *World) appended(a Appended, first protocol.Offset) {
+	for i := range a.Entries {
+		a.Entries[i].Offset = first + protocol.Offset(i)
 	}
-	w.history.Appends = append(w.history.Appends, Appended{w.now, topic, p, fate, list})
-	w.digest.mix(uint64(offset), uint64(len(list)), uint64(fate))
+	w.history.Appends = append(w.history.Appends, a)
+	w.digest.mix(uint64(first), uint64(len(a.Entries)), uint64(a.Fate))
+}
+
+// leaveOpen appends entries in a transaction and ends it up to an interval later.
+func (w *World) leaveOpen(f *feeder, p protocol.Partition, entries []Entry) {
+	end, began := w.services.Outside.Open(f.Topic, p, entries), w.now
+	commit := f.draws.Chance(1, 2)
+	w.open++
+	w.After(protocol.Duration(f.draws.Between(1, int64(w.cfg.Protocol.Interval))), func() {
+		w.open--
+		offset := end(commit)
+		if commit {
+			w.appended(Appended{began, f.Topic, p, Committed, entries}, offset)
+			return
+		}
+		w.appended(Appended{began, f.Topic, p, Aborted, slices.Clone(entries)}, offset)
+		w.appendAs(f.Topic, p, Plain, entries)
+	})
 }
 
 func (w *World) poll(r *reader) {

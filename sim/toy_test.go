@@ -309,36 +309,6 @@ func (c *toyCoordinator) ack(g protocol.Ack, out *protocol.Effects) {
 	}
 }
 
-// toyLog is the virtual broker as the toy's outside.
-type toyLog struct{ b *broker.Broker }
-
-func (l toyLog) Append(topic string, p protocol.Partition, fate Fate, entries []Entry) protocol.Offset {
-	kvs := make([]broker.KV, len(entries))
-	for i, e := range entries {
-		kvs[i] = broker.KV{Key: e.Key, Value: e.Value}
-	}
-	if fate == Aborted {
-		return l.b.FeedAborted(topic, p, kvs)
-	}
-	return l.b.Feed(topic, p, kvs)
-}
-
-func (l toyLog) Read(topic string, p protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset) {
-	recs, next := l.b.ReadCommitted(topic, p, from, limit)
-	var out []Entry
-	for _, r := range recs {
-		out = append(out, Entry{r.Offset, r.Key, r.Value})
-	}
-	return out, next
-}
-
-func (l toyLog) Range(topic string, p protocol.Partition) protocol.Range {
-	start, stable, _ := l.b.Offsets(topic, p)
-	return protocol.Range{Start: start, End: stable}
-}
-
-func (toyLog) Partitions(string) int { return toySources }
-
 func toyConfig(seed uint64, bugs toyBugs) Config {
 	pc := protocol.Defaults()
 	pc.Interval, pc.Timeout, pc.IOTimeout, pc.RestartDelay = 200*protocol.Millisecond, 2*protocol.Second, protocol.Second, 100*protocol.Millisecond
@@ -353,7 +323,7 @@ func toyConfig(seed uint64, bugs toyBugs) Config {
 			b, s := broker.New(e.Net, opts), bucket.New()
 			b.CreateTopic(toyTopic, toySources)
 			d := broker.NewDevice(b, e.Net, broker.Client{Timeout: pc.IOTimeout, Request: 300 * protocol.Millisecond, Backoff: 20 * protocol.Millisecond, Poll: 100 * protocol.Millisecond, Pool: e.Pool})
-			return Services{Log: d, Bucket: bucket.NewDevice(s, e.Net, pc.IOTimeout), Crash: d.Crash, Outside: toyLog{b}, Object: s.Get}
+			return Services{Log: d, Bucket: bucket.NewDevice(s, e.Net, pc.IOTimeout), Crash: d.Crash, Outside: outside{b, []Topic{{toyTopic, toySources}}}, Object: s.Get}
 		},
 		Feeds: []Feed{{Topic: toyTopic, Records: 600, Start: 100, Every: 3 * protocol.Millisecond, Transactions: 100,
 			Make: func(i int, s *faults.Stream) (protocol.Partition, []byte, []byte) {

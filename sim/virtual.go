@@ -55,7 +55,7 @@ func TopicsOf(p *job.Plan, partitions int) (topics []Topic) {
 func Virtual(c protocol.Config, topics []Topic, tune func(*broker.Options)) func(Env) Services {
 	return func(e Env) Services {
 		opts := broker.Defaults()
-		opts.MarkerDelay = func() protocol.Duration { return protocol.Millisecond + e.MarkerDelay() }
+		opts.MarkerDelay = e.MarkerDelay
 		opts.MaxTxn = max(opts.MaxTxn, c.TxnTimeout)
 		if tune != nil {
 			tune(&opts)
@@ -125,18 +125,27 @@ type outside struct {
 
 // Append implements Log.
 func (o outside) Append(topic string, p protocol.Partition, fate Fate, entries []Entry) protocol.Offset {
+	switch fate {
+	case Committed:
+		return o.Open(topic, p, entries)(true)
+	case Aborted:
+		return o.Open(topic, p, entries)(false)
+	default:
+		return o.b.Feed(topic, p, pairs(entries))
+	}
+}
+
+// Open implements Log.
+func (o outside) Open(topic string, p protocol.Partition, entries []Entry) func(bool) protocol.Offset {
+	return o.b.FeedOpen(topic, p, pairs(entries))
+}
+
+func pairs(entries []Entry) []broker.KV {
 	kvs := make([]broker.KV, len(entries))
 	for i, e := range entries {
 		kvs[i] = broker.KV{Key: e.Key, Value: e.Value}
 	}
-	switch fate {
-	case Committed:
-		return o.b.FeedOpen(topic, p, kvs)(true)
-	case Aborted:
-		return o.b.FeedAborted(topic, p, kvs)
-	default:
-		return o.b.Feed(topic, p, kvs)
-	}
+	return kvs
 }
 
 // Read implements Log.

@@ -164,6 +164,9 @@ func (w *World) seal(n protocol.CheckpointID) {
 
 // covers reports whether a checkpoint's positions stand behind all input.
 func (w *World) covers(a *attempt) bool {
+	if w.open > 0 {
+		return false
+	}
 	for _, f := range w.feeders {
 		for p := range w.services.Outside.Partitions(f.Topic) {
 			from := w.services.Outside.Range(f.Topic, protocol.Partition(p)).Start

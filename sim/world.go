@@ -37,9 +37,11 @@ type World struct {
 	calls    []*call // free
 
 	feeders []*feeder
+	open    int // transactions that feeders have left open
 	readers []*reader
 
 	digest   digest
+	audit    *audit // nil: the run is not audited
 	trace    trace
 	watch    watch
 	history  History
@@ -91,7 +93,7 @@ func newWorld(cfg Config) *World {
 func (w *World) limits(s *faults.Stream) {
 	l := &w.cfg.Limits
 	if l.Horizon == 0 {
-		l.Horizon = protocol.Duration(s.Between(4, 12)) * w.cfg.Protocol.Interval
+		l.Horizon = protocol.Duration(s.Between(4, 12))*w.cfg.Protocol.Interval + protocol.Duration(s.Between(0, 3*int64(w.cfg.Protocol.NodeTimeout)))
 	}
 	l.Liveness = cmp.Or(l.Liveness, LivenessBound(w.cfg.Protocol))
 	l.Steps = cmp.Or(l.Steps, 50_000_000)
@@ -115,7 +117,9 @@ func (w *World) draw(s span) protocol.Duration {
 }
 
 func (w *World) run() {
-	defer w.caught()
+	if !w.cfg.Panics {
+		defer w.caught()
+	}
 	w.startOutside()
 	for _, n := range w.nodes {
 		n.office = len(w.cfg.Topology.Coordinators) > 0 && n.id == w.cfg.Topology.Coordinators[0]
@@ -223,10 +227,13 @@ func (w *World) step(m *machine, ev protocol.Event) {
 	if crash {
 		w.trace.say(w, "crash between effects of node ", uint64(m.addr.Node))
 		w.crash(m.proc.node)
-		return
+	} else {
+		w.watchStep(m)
+		w.settle(m)
 	}
-	w.watchStep(m)
-	w.settle(m)
+	if w.audit != nil {
+		w.audit.after(w)
+	}
 }
 
 // settle does what a step's Fail or Exit asked for, after its other effects.

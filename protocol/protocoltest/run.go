@@ -12,7 +12,11 @@ func (w *World) Settle() {
 		if it == nil {
 			return
 		}
-		w.Deliver(it, How{})
+		how := How{}
+		if w.Manner != nil {
+			how = w.Manner(it)
+		}
+		w.Deliver(it, how)
 	}
 	protocol.Assert(false, "the machines go round in circles without time passing")
 }

@@ -22,7 +22,7 @@ import (
 //	feed <topic>                           appends the lines below to a topic
 //	deliver <machine> <words…>             delivers the oldest item on its way to the machine whose text has the words
 //	answer <outcome> <machine> <words…>    delivers it with this outcome in place of the device's; [undone]: it did not take place
-//	drop <machine> <words…>                it never arrives; [done]: the effect took place, its outcome is lost
+//	drop <machine> <words…>                it never arrives; [done]: the effect took place, its outcome is lost; [all]: all that fit
 //	double <machine> <words…>              delivers it, and leaves it on its way
 //	hold <machine>|* [<words…>]            keeps run, stabilize and advance from it; without words: from the machine, timers too
 //	unhold                                 ends all holds
@@ -80,8 +80,10 @@ func (s *script) command(d *datadriven.TestData) error {
 		for _, line := range strings.Fields(d.Input) {
 			s.w.Log.Feed(d.CmdArgs[0].Key, 0, "", line)
 		}
-	case "deliver", "drop", "double":
-		return s.deliver(args(d), d.Cmd)
+	case "deliver", "double":
+		return s.deliver(args(d), d.Cmd == "double")
+	case "drop":
+		return s.drop(args(d))
 	case "answer":
 		return s.answer(args(d))
 	case "hold":
@@ -214,21 +216,30 @@ func last(args []string, word string) ([]string, bool) {
 	return args, false
 }
 
-func (s *script) deliver(args []string, cmd string) error {
-	args, done := last(args, "done")
+func (s *script) deliver(args []string, twice bool) error {
 	it, err := s.find(args)
 	if err != nil {
 		return err
 	}
-	how := How{Keep: cmd == "double"}
-	if cmd == "drop" {
-		how = How{Silent: true, NotDone: !done}
-		fmt.Fprintf(&s.out, "lost: %s ✗ %s\n", s.to(it).Name, s.describe(it))
-	}
 	if it.From.dead {
 		fmt.Fprintf(&s.out, "%s is dead, its request lands: %s\n", it.From.Name, s.describe(it))
 	}
-	s.w.Deliver(it, how)
+	s.w.Deliver(it, How{Keep: twice})
+	return nil
+}
+
+func (s *script) drop(args []string) error {
+	args, done := last(args, "done")
+	args, all := last(args, "all")
+	it, err := s.find(args)
+	if err != nil {
+		return err
+	}
+	for n := 0; err == nil && (all || n == 0); n++ {
+		s.note(block("lost: ", s.describe(it)))
+		s.w.Deliver(it, How{Silent: true, NotDone: !done})
+		it, err = s.find(args)
+	}
 	return nil
 }
 
@@ -311,20 +322,32 @@ func (s *script) step(d *datadriven.TestData) error {
 func (s *script) observe(m *Machine, ev protocol.Event, effects []protocol.Effect) {
 	var b strings.Builder
 	for _, ef := range effects {
-		if s.brief && !decision(ef) || plumbing(ef) {
-			continue
+		switch {
+		case s.brief && decision(ef):
+			s.note(block(fmt.Sprintf("%-12s ", m.Name), s.text(ef)))
+		case !s.brief && !plumbing(ef):
+			b.WriteString(block("    ", s.text(ef)))
 		}
-		indent := "    "
-		if s.brief {
-			indent = fmt.Sprintf("%-12s ", m.Name)
-		}
-		b.WriteString(block(indent, s.text(ef)))
 	}
-	_, resumed := ev.(protocol.Resumed)
-	if !s.brief && (b.Len() > 0 || !resumed) {
-		s.out.WriteString(block("", m.Name+" ← "+s.text(ev)))
+	if !s.brief && (b.Len() > 0 || !routine(ev)) {
+		s.out.WriteString(block("", m.Name+" ← "+s.text(ev)) + b.String())
 	}
-	s.out.WriteString(b.String())
+}
+
+// note prints a line, unless it says again what the last one said.
+func (s *script) note(line string) {
+	if !strings.HasSuffix(s.out.String(), line) {
+		s.out.WriteString(line)
+	}
+}
+
+// routine reports whether an event that has no effect is not printed.
+func routine(ev protocol.Event) bool {
+	switch ev.(type) {
+	case protocol.Resumed, protocol.Granted, protocol.Woken:
+		return true
+	}
+	return false
 }
 
 // decision reports whether an effect is printed in brief.

@@ -20,6 +20,8 @@ type World struct {
 	Observe func(m *Machine, ev protocol.Event, effects []protocol.Effect)
 	// Held, if not nil, says what Settle leaves alone, and of which machines no timer fires (then it is nil).
 	Held func(m *Machine, it *Item) bool
+	// Manner, if not nil, says how Settle delivers.
+	Manner func(it *Item) How
 
 	now protocol.Time
 	// Invariant: machines are those that live, in the order of their birth.

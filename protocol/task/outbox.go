@@ -1,6 +1,9 @@
 package task
 
 import (
+	"cmp"
+	"slices"
+
 	"weir/protocol"
 	"weir/protocol/batch"
 	"weir/protocol/state"
@@ -10,7 +13,8 @@ import (
 type outbox struct {
 	cfg   *Config
 	edges []outEdge
-	flat  []*output
+	// Invariant: flat is every output, by channel.
+	flat []*output
 	// Invariant: since is the time the oldest open buffer got its first record; zero if none is open.
 	since   protocol.Time
 	now     protocol.Time
@@ -131,13 +135,10 @@ func (o *outbox) drain(p *output, out *protocol.Effects) {
 
 // grant takes credit for a channel.
 func (o *outbox) grant(ch protocol.ChannelID, n int, out *protocol.Effects) {
-	for _, p := range o.flat {
-		if p.channel == ch {
-			p.credit += n
-			o.drain(p, out)
-			return
-		}
-	}
+	at, ok := slices.BinarySearchFunc(o.flat, ch, func(p *output, ch protocol.ChannelID) int { return cmp.Compare(p.channel, ch) })
+	protocol.Assert(ok, "credit for a channel that is not an output")
+	o.flat[at].credit += n
+	o.drain(o.flat[at], out)
 }
 
 // full reports whether frames wait for credit: the task then takes no more input.
