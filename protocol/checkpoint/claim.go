@@ -27,20 +27,25 @@ func (c *Coordinator) onHeadLoaded(now protocol.Time, ev protocol.Loaded, out *p
 	}
 }
 
-// adopt takes what is in HEAD for the state of the job, and claims the next epoch.
+// adopt takes what is in HEAD for the state of the job.
 func (c *Coordinator) adopt(now protocol.Time, ev protocol.Loaded, out *protocol.Effects) {
 	h, err := DecodeHead(ev.Body)
 	if err != nil {
 		c.exit(protocol.Refused, out, "%v; nothing was written", err)
 		return
 	}
+	c.succeed(now, h, ev.Version, out)
+}
+
+// succeed claims the next epoch on top of h, unless h says that there is nothing to do.
+func (c *Coordinator) succeed(now protocol.Time, h *Head, v protocol.Version, out *protocol.Effects) {
 	switch d := Resolve(Facts{Job: c.opt.Job, Head: h}); d.Plan {
 	case StopForeign:
 		c.exit(protocol.Refused, out, "%s; nothing was written", d.Reason)
 	case StopFinished:
 		c.exit(protocol.Finished, out, "%s", d.Reason)
 	default:
-		c.head.head, c.head.version = h, ev.Version
+		c.head.head, c.head.version, c.head.intent = h, v, nil
 		c.claim(now, out)
 	}
 }
@@ -84,8 +89,7 @@ func (c *Coordinator) onHead(now protocol.Time, a writerAnswer, v protocol.Versi
 		c.exit(protocol.Refused, out, "%s", a.broken)
 	case a.lost != nil && c.writing == toClaim && !c.took && a.lost.Epoch < c.head.intent.Epoch:
 		// The predecessor's last write landed between our read and our claim: claim on top of it.
-		c.head.head, c.head.version, c.head.intent = a.lost, v, nil
-		c.claim(now, out)
+		c.succeed(now, a.lost, v, out)
 	case a.lost != nil:
 		c.depose(a.lost, out)
 	case a.won:
@@ -102,7 +106,7 @@ func (c *Coordinator) onHeadWon(now protocol.Time, out *protocol.Effects) {
 	case toSettle:
 		c.onSettled(now, out)
 	case toFinish:
-		c.onFinished(out)
+		c.onFinished(now, out)
 	}
 	if c.broken != nil && !c.head.busy() && c.phase != ended && c.phase != claiming && c.phase != recovering {
 		c.restart(now, out)
@@ -120,7 +124,7 @@ func (c *Coordinator) onClaimed(now protocol.Time, out *protocol.Effects) {
 	c.sealed = h.Sealed
 	c.broken = nil
 	out.Append(protocol.Note{Kind: protocol.NoteClaimed, Detail: c.scope().String()})
-	c.phase, c.recovery = recovering, nil
+	c.phase = recovering
 	c.manifests, c.loadsOwed = make([]*Manifest, len(h.Retained)), len(h.Retained)
 	for i := range h.Retained {
 		c.loadManifest(now, i, out)
@@ -189,7 +193,6 @@ func (c *Coordinator) recover(now protocol.Time, out *protocol.Effects) {
 		c.exit(protocol.Refused, out, "%s; nothing was changed but HEAD's attempt", d.Reason)
 		return
 	}
-	c.recovery = txn.NewRecovery(c.cfg, tagSeal, tagFence, timerSeal, timerFence)
 	c.onRecovery(now, out, func(r *txn.Recovery) { r.Begin(now, d.Commit, c.fences(), out) })
 }
 
@@ -211,16 +214,16 @@ func (c *Coordinator) fences() []protocol.TransactionalID {
 
 // onRecovery lets the recovery take an event and goes on when it is done.
 func (c *Coordinator) onRecovery(now protocol.Time, out *protocol.Effects, step func(*txn.Recovery)) {
-	r := c.recovery
-	if r == nil {
+	if c.phase != recovering {
 		return
 	}
+	r := c.recovery
 	step(r)
 	if id := r.Denied(); id != "" {
 		c.exit(protocol.Refused, out, "transactional id %q: the broker denies access; grant this job Write on the prefix %q. Nothing is known of its transaction, nothing was started", id, txn.Prefix(c.opt.Job))
 		return
 	}
-	if c.phase == recovering && r.Done() {
+	if r.Done() {
 		c.onRecovered(now, out)
 	}
 }
@@ -228,7 +231,6 @@ func (c *Coordinator) onRecovery(now protocol.Time, out *protocol.Effects, step 
 func (c *Coordinator) onRecovered(now protocol.Time, out *protocol.Effects) {
 	f := c.facts()
 	f.Judged = c.recovery.Judged()
-	c.recovery = nil
 	for _, j := range f.Judged {
 		kind := protocol.NoteJudged
 		if j.Verdict != txn.Present {
@@ -246,35 +248,4 @@ func (c *Coordinator) onRecovered(now protocol.Time, out *protocol.Effects) {
 	}
 	c.list(now, out)
 	c.gather(now, out)
-}
-
-// list asks for open transactions of this job: a fenced zombie can still open one and hold up every reader.
-func (c *Coordinator) list(now protocol.Time, out *protocol.Effects) {
-	op := c.ops.Add("list of transactions", now.Add(c.cfg.IOTimeout), work{kind: workList})
-	out.Append(protocol.ListTxns{Op: op, Prefix: txn.Prefix(c.opt.Job)})
-}
-
-// onListed fences the open transactions of ended attempts.
-func (c *Coordinator) onListed(now protocol.Time, ev protocol.TxnsListed, out *protocol.Effects) {
-	if _, ok := c.ops.Take(ev.Op); !ok {
-		return
-	}
-	for _, id := range ev.Open {
-		n, ok := txn.ParseID(id)
-		if !ok || n.Job != c.opt.Job || !(protocol.Scope{Epoch: n.Epoch, Attempt: n.Attempt}).Older(c.scope()) {
-			continue
-		}
-		op := c.ops.Add("fence of "+string(id), now.Add(c.cfg.IOTimeout), work{kind: workStray, id: id})
-		out.Append(protocol.Fence{Op: op, ID: id})
-	}
-}
-
-func (c *Coordinator) onFenced(now protocol.Time, ev protocol.Fenced, out *protocol.Effects) {
-	if w, ok := c.ops.Take(ev.Op); ok {
-		if ev.Outcome == protocol.OK {
-			out.Append(protocol.Note{Kind: protocol.NoteStrayFenced, Detail: string(w.id)})
-		}
-		return
-	}
-	c.onRecovery(now, out, func(r *txn.Recovery) { r.OnFenced(now, ev, out) })
 }

@@ -75,7 +75,7 @@ func (c *Coordinator) maybeTrigger(now protocol.Time, final bool, out *protocol.
 	if len(c.unsettled) >= c.cfg.PoolSize()-1 || c.nextID >= c.head.head.Next {
 		out.Append(protocol.Note{Kind: protocol.NoteHeld, Checkpoint: c.nextID})
 		if c.sealed > c.head.head.Sealed || c.nextID >= c.head.head.Next {
-			c.settle(now, toSettle, out)
+			c.settle(now, toSettle, false, out)
 		}
 		return
 	}
@@ -144,7 +144,7 @@ func (c *Coordinator) complete(now protocol.Time, out *protocol.Effects) {
 		}
 	}
 	for _, x := range m.Committables() {
-		if x.Age > x.Timeout/2 {
+		if x.Checkpoint > c.sealed && x.Age > x.Timeout/2 {
 			c.breakdown(now, protocol.Failure{Kind: protocol.FailService, Text: fmt.Sprintf("transaction %q is %d ms old, more than half its timeout: too old to be decided", x.ID, x.Age/protocol.Millisecond)}, out)
 			return
 		}

@@ -36,6 +36,7 @@ const (
 	starting
 	running
 	restarting
+	closing
 	ended
 )
 
@@ -76,7 +77,9 @@ type Coordinator struct {
 	took     bool // this incarnation has the office
 	stopping bool // the operator wants a last checkpoint and an end
 	lastTrig protocol.Time
-	startBy  protocol.Time // deadline of gathering or starting
+	startBy  protocol.Time // deadline of gathering, starting or closing
+	// Invariant: last is how the process ends once it is closing.
+	last protocol.Verdict
 }
 
 type intent uint8
@@ -133,6 +136,7 @@ func NewCoordinator(opt Options) *Coordinator {
 	c.cfg = &c.opt.Config
 	c.head = newWriter(c.cfg, tagWriter, timerWriter)
 	c.ops = pending.New[work](tagOps, timerOps)
+	c.recovery = txn.NewRecovery(c.cfg, tagSeal, tagFence, timerSeal, timerFence)
 	for _, n := range opt.Workers {
 		c.members = append(c.members, member{node: n})
 	}
@@ -175,11 +179,7 @@ func (c *Coordinator) Step(now protocol.Time, ev protocol.Event, out *protocol.E
 
 // Pending implements protocol.Machine.
 func (c *Coordinator) Pending() []protocol.Wait {
-	list := c.ops.Append(c.head.ops.Append(nil))
-	if c.recovery != nil {
-		list = c.recovery.Pending(list)
-	}
-	return c.owed(list)
+	return c.owed(c.recovery.Pending(c.ops.Append(c.head.ops.Append(nil))))
 }
 
 // owed lists the answers tasks owe.
@@ -210,9 +210,7 @@ func (c *Coordinator) arm(out *protocol.Effects) {
 	}
 	c.ops.Arm(out)
 	c.head.ops.Arm(out)
-	if c.recovery != nil {
-		c.recovery.Arm(out)
-	}
+	c.recovery.Arm(out)
 }
 
 // scope is this attempt's, as HEAD has it.
@@ -262,7 +260,9 @@ func (c *Coordinator) onExpired(now protocol.Time, w work, out *protocol.Effects
 		}
 	case workRestart:
 		c.claim(now, out)
-	case workDelete, workErase, workList, workStray: // an object or record too many, or a transaction that the next list shows again
+	case workList, workStray:
+		c.relist(now, out)
+	case workDelete, workErase: // an object or a record too many
 	}
 }
 

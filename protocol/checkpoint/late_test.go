@@ -91,7 +91,9 @@ func TestAnswerFromAnEarlierRecovery(t *testing.T) {
 	w := newWorld(t, false)
 	var late *protocoltest.Item
 	hold := func(f func(*protocoltest.Item) bool) {
-		w.Held = func(_ *protocoltest.Machine, it *protocoltest.Item) bool { return it != nil && (it == late || f != nil && f(it)) }
+		w.Held = func(_ *protocoltest.Machine, it *protocoltest.Item) bool {
+			return it != nil && (it == late || f != nil && f(it))
+		}
 	}
 	reborn := func(inc protocol.Incarnation) {
 		w.Crash(protocoltest.WorkerNode)

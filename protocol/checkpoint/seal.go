@@ -10,7 +10,8 @@ import (
 // confirming is the newest decided checkpoint, while sinks have not read its transactions back.
 type confirming struct {
 	id       protocol.CheckpointID
-	final    bool
+	final    bool // the job ends with it
+	closing  bool // because its input has been read to the end
 	owes     owes
 	deadline protocol.Time
 }
@@ -24,7 +25,7 @@ func (c *Coordinator) onDecided(now protocol.Time, out *protocol.Effects) {
 	c.afterSettled(now, out)
 	c.erasable = p.manifest.Committables() // lists also what was decided before and is not durably sealed
 	tasks, highest := c.tasks(func(TaskInfo) bool { return true })
-	c.sealing = &confirming{id: p.id, final: p.final, owes: newOwes(tasks, highest), deadline: now.Add(c.cfg.TxnTimeout / 2)}
+	c.sealing = &confirming{id: p.id, final: p.final, closing: p.closing, owes: newOwes(tasks, highest), deadline: now.Add(c.cfg.TxnTimeout / 2)}
 	c.repeatConfirm(now, out)
 }
 
@@ -87,18 +88,18 @@ func (c *Coordinator) onSealed(now protocol.Time, t protocol.TaskID, m protocol.
 	out.Append(protocol.Note{Kind: protocol.NoteSealed, Checkpoint: s.id})
 	switch {
 	case s.final && c.pending == nil:
-		c.settle(now, toFinish, out)
+		c.settle(now, toFinish, s.closing, out)
 	default:
 		c.maybeLast(now, out)
 	}
 }
 
 // settle writes the sealed id into HEAD by itself, when no decision is due that would carry it.
-func (c *Coordinator) settle(now protocol.Time, what intent, out *protocol.Effects) {
+func (c *Coordinator) settle(now protocol.Time, what intent, finished bool, out *protocol.Effects) {
 	h := c.head.next()
 	h.Sealed = max(h.Sealed, c.sealed)
 	h.Next = max(h.Next, c.nextID+c.reserve())
-	h.Finished = what == toFinish && c.allDrained()
+	h.Finished = finished
 	c.writing = what
 	c.head.propose(now, h, out)
 }
@@ -148,15 +149,6 @@ func (c *Coordinator) tellSettled(out *protocol.Effects) {
 	}
 }
 
-// onFinished: the last checkpoint is sealed and HEAD says so.
-func (c *Coordinator) onFinished(out *protocol.Effects) {
-	if c.head.head.Finished {
-		c.exit(protocol.Finished, out, "input read to its end; checkpoint %d is sealed", c.sealed)
-		return
-	}
-	c.exit(protocol.Stopped, out, "stopped as asked; checkpoint %d is sealed", c.sealed)
-}
-
 // onStopAsked takes a last checkpoint and ends; before the tasks run there is nothing to save.
 func (c *Coordinator) onStopAsked(now protocol.Time, out *protocol.Effects) {
 	c.stopping = true
@@ -165,6 +157,6 @@ func (c *Coordinator) onStopAsked(now protocol.Time, out *protocol.Effects) {
 		c.maybeLast(now, out)
 	case gathering, starting, restarting:
 		c.exit(protocol.Stopped, out, "stopped before the tasks ran; the newest checkpoint is %d", c.restored())
-	case loading, claiming, recovering, ended:
+	case loading, claiming, recovering, closing, ended:
 	}
 }

@@ -52,7 +52,7 @@ func TestTightestTimeout(t *testing.T) {
 	}
 }
 
-// TestAbandonedSlots: all ids of a pool but one are abandoned. The job goes on with that one, a checkpoint at a time.
+// TestAbandonedSlots: all ids of a pool but one are abandoned. The region restarts, once, with new ids.
 func TestAbandonedSlots(t *testing.T) {
 	w := boot(t, protocoltest.Config())
 	n := notes(w)
@@ -66,7 +66,7 @@ func TestAbandonedSlots(t *testing.T) {
 		return protocoltest.How{}
 	}
 	run(w, 100)
-	if n[protocol.NoteRestart] > 0 || n[protocol.NoteTimedOut] > 0 {
+	if n[protocol.NoteRestart] != 1 || n[protocol.NoteTimedOut] > 0 {
 		t.Errorf("%d restarts, %d checkpoints timed out, %d sealed", n[protocol.NoteRestart], n[protocol.NoteTimedOut], n[protocol.NoteSealed])
 	}
 }
@@ -122,5 +122,35 @@ func TestClaimOnFinished(t *testing.T) {
 	w.Pass(second(20), true)
 	if n[protocol.NoteRestored] > 0 || n[protocol.NoteTookOver] > 0 {
 		t.Errorf("a finished job was started again: %v; verdicts %v", n, w.Verdicts)
+	}
+}
+
+// TestWorkerDiesWhileFinishing: the last write of HEAD is on its way when a worker is born again. The job has finished:
+// nothing is started any more.
+func TestWorkerDiesWhileFinishing(t *testing.T) {
+	w, err := protocoltest.NewWorld(protocoltest.Words(1, true), protocoltest.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Log.Feed(protocoltest.Input, 0, "", "apple")
+	w.BootCoordinator(protocoltest.CoordinatorNode, 1, protocoltest.WorkerNode)
+	w.BootWorker(protocoltest.WorkerNode, 2)
+	w.Held = func(_ *protocoltest.Machine, it *protocoltest.Item) bool {
+		if it == nil {
+			return false
+		}
+		s, ok := it.Effect.(protocol.Store)
+		h, head := s.Object.(*checkpoint.Head)
+		return ok && head && h.Finished
+	}
+	w.Pass(second(1), true)
+	w.Crash(protocoltest.WorkerNode)
+	w.BootWorker(protocoltest.WorkerNode, 3)
+	w.Pass(second(3), true)
+	w.Held = nil
+	n := notes(w)
+	w.Pass(second(30), true)
+	if len(w.Verdicts) != 1 || w.Verdicts[0].Kind != protocol.Finished || n[protocol.NoteRestart]+n[protocol.NoteClaimed] > 0 {
+		t.Errorf("verdicts %v, notes %v; want finished, and no new attempt", w.Verdicts, n)
 	}
 }

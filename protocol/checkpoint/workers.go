@@ -25,16 +25,23 @@ func (c *Coordinator) onBeat(now protocol.Time, out *protocol.Effects) {
 	if !c.took {
 		return
 	}
-	for i := range c.members {
-		out.Append(protocol.Tell{To: worker(c.members[i].node), Message: protocol.Ping{Scope: c.scope()}})
-	}
+	c.ping(out)
 	switch c.phase {
 	case gathering:
 		c.maybeStart(now, out)
 	case starting, running:
 		c.watch(now, out)
+	case closing:
+		c.close(now, out)
+		return
 	}
 	c.repeat(now, out)
+}
+
+func (c *Coordinator) ping(out *protocol.Effects) {
+	for i := range c.members {
+		out.Append(protocol.Tell{To: worker(c.members[i].node), Message: protocol.Ping{Scope: c.scope()}})
+	}
 }
 
 func worker(n protocol.NodeID) protocol.Address {
@@ -149,10 +156,15 @@ func (c *Coordinator) onPong(now protocol.Time, from protocol.Address, m protoco
 			c.breakdown(now, protocol.Failure{Kind: protocol.FailService, Text: "a worker began a new life"}, out)
 			return
 		}
-		w.running = w.running || runs
+		w.running = runs || w.running && c.phase != closing
 	}
-	if c.phase == gathering {
+	switch c.phase {
+	case gathering:
 		c.maybeStart(now, out)
+	case closing:
+		if !c.runs(now) {
+			c.relist(now, out)
+		}
 	}
 }
 
@@ -161,8 +173,8 @@ func (c *Coordinator) gather(now protocol.Time, out *protocol.Effects) {
 	c.phase, c.startBy = gathering, now.Add(c.cfg.NodeTimeout)
 	for i := range c.members {
 		c.members[i].used, c.members[i].tasks, c.members[i].running = 0, nil, false
-		out.Append(protocol.Tell{To: worker(c.members[i].node), Message: protocol.Ping{Scope: c.scope()}})
 	}
+	c.ping(out)
 	c.maybeStart(now, out)
 }
 

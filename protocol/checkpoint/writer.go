@@ -24,6 +24,7 @@ type writer struct {
 	head    *Head
 	version protocol.Version
 	intent  *Head // nil: no write under way
+	denied  bool  // the last write of the intent was refused for want of rights or space
 	nonce   uint64
 	self    protocol.Incarnation
 }
@@ -34,6 +35,7 @@ const (
 	writerStore writerStep = 1 + iota
 	writerRead
 	writerReadBackoff
+	writerStoreBackoff
 )
 
 // writerAnswer is what became of an intent.
@@ -91,6 +93,7 @@ func (w *writer) onStored(now protocol.Time, ev protocol.Stored, out *protocol.E
 	if ev.Outcome == protocol.OK {
 		return w.win(ev.Version)
 	}
+	w.denied = ev.Outcome == protocol.Denied
 	out.Append(protocol.Note{Kind: protocol.NoteHeadUnknown, Detail: ev.Outcome.String()})
 	w.read(now, out)
 	return writerAnswer{}
@@ -110,8 +113,7 @@ func (w *writer) onLoaded(now protocol.Time, ev protocol.Loaded, out *protocol.E
 		return w.onRead(now, ev, out)
 	case protocol.NotFound:
 		if w.head == nil { // the very first write has not landed
-			w.store(now, out)
-			return writerAnswer{}
+			return w.again(now, out)
 		}
 		return writerAnswer{broken: "HEAD is gone from the bucket: somebody removed it; restore it before the job is started again"}
 	case protocol.Denied:
@@ -133,20 +135,34 @@ func (w *writer) onRead(now protocol.Time, ev protocol.Loaded, out *protocol.Eff
 	case found.Job != w.intent.Job:
 		return writerAnswer{broken: fmt.Sprintf("HEAD belongs to job %q: every job needs a bucket or prefix of its own", found.Job)}
 	case w.head != nil && found.Nonce == w.head.Nonce:
-		out.Append(protocol.Note{Kind: protocol.NoteHeadRepeated})
 		w.version = ev.Version
-		w.store(now, out)
-		return writerAnswer{}
+		return w.again(now, out)
 	}
 	return writerAnswer{lost: found}
+}
+
+// again sends the same write once more, after a pause; a refusal is final once HEAD shows that no earlier try has landed.
+func (w *writer) again(now protocol.Time, out *protocol.Effects) writerAnswer {
+	if w.denied {
+		return writerAnswer{broken: "HEAD cannot be written: access denied, or no space left"}
+	}
+	out.Append(protocol.Note{Kind: protocol.NoteHeadRepeated})
+	w.ops.Add("back-off of HEAD", now.Add(w.cfg.RetryDelay), writerStoreBackoff)
+	return writerAnswer{}
 }
 
 func (w *writer) onDeadline(now protocol.Time, out *protocol.Effects) {
 	w.ops.Woken()
 	for step, ok := w.ops.Expired(now); ok; step, ok = w.ops.Expired(now) {
-		if step == writerStore {
+		switch step {
+		case writerStoreBackoff:
+			w.store(now, out)
+		case writerStore:
+			w.denied = false
 			out.Append(protocol.Note{Kind: protocol.NoteHeadUnknown, Detail: "no answer"})
+			w.read(now, out)
+		case writerRead, writerReadBackoff:
+			w.read(now, out)
 		}
-		w.read(now, out)
 	}
 }

@@ -14,6 +14,7 @@ import (
 type situation struct {
 	name    string
 	bounded bool
+	ends    protocol.VerdictKind // zero: it goes on
 	sources int
 	workers int
 	until   protocol.Duration // of the run in which nothing is lost
@@ -29,12 +30,27 @@ var (
 func situations() []situation {
 	return []situation{
 		{name: "steady", sources: 1, workers: 1, until: 32 * protocol.Second},
-		{name: "bounded", bounded: true, sources: 2, workers: 1, until: 10 * protocol.Second},
+		{name: "bounded", bounded: true, ends: protocol.Finished, sources: 2, workers: 1, until: 10 * protocol.Second},
 		{name: "two workers", sources: 2, workers: 2, until: 23 * protocol.Second},
 		{name: "worker reborn", sources: 1, workers: 1, until: 40 * protocol.Second, at: func(r *waitRun, second int) {
 			if second == 15 {
 				r.w.Crash(firstWorker)
 				r.w.BootWorker(firstWorker, 77)
+			}
+		}},
+		{name: "worker reborn twice", sources: 1, workers: 1, until: 55 * protocol.Second, at: func(r *waitRun, second int) {
+			switch second {
+			case 8, 28:
+				r.hold = confirms // so that recovery has something to commit
+			case 15, 35:
+				r.w.Crash(firstWorker)
+				r.w.BootWorker(firstWorker, protocol.Incarnation(70+second))
+				r.hold = nil
+			}
+		}},
+		{name: "stopped", sources: 1, workers: 2, ends: protocol.Stopped, until: 20 * protocol.Second, at: func(r *waitRun, second int) {
+			if second == 15 {
+				r.w.Step(r.w.Find("coordinator"), protocol.StopAsked{})
 			}
 		}},
 		{name: "coordinator reborn", sources: 1, workers: 1, until: 40 * protocol.Second, at: func(r *waitRun, second int) {
@@ -237,8 +253,8 @@ func (r *waitRun) second(n int) {
 
 // well reports whether it has ended well since the loss.
 func (r *waitRun) well() bool {
-	if r.bounded {
-		return len(r.w.Verdicts) > 0 && r.w.Verdicts[0].Kind == protocol.Finished
+	if r.ends != 0 {
+		return len(r.w.Verdicts) > 0 && r.w.Verdicts[0].Kind == r.ends
 	}
 	return slices.ContainsFunc(r.notes, func(n noted) bool {
 		return n.kind == protocol.NoteSealed && n.at > r.when && n.at > protocol.Time(r.until)

@@ -102,6 +102,12 @@ func (s *Set[T]) Append(list []protocol.Wait) []protocol.Wait {
 	return list
 }
 
+// Reset drops every entry and forgets the timer. Ids go on, so that an answer to what was dropped finds nothing.
+func (s *Set[T]) Reset() {
+	clear(s.entries)
+	s.entries, s.armed = s.entries[:0], 0
+}
+
 // Drop removes every entry that satisfies f: its end came another way.
 func (s *Set[T]) Drop(f func(T) bool) {
 	kept := s.entries[:0]

@@ -58,6 +58,14 @@ func (b *inbox) pop() (in int, f protocol.Frame, ok bool) {
 	return in, f, true
 }
 
+// head is the frame that pop would take, or nil.
+func (b *inbox) head() protocol.Frame {
+	if in := b.find(); in >= 0 {
+		return b.inputs[in].queue[0]
+	}
+	return nil
+}
+
 // find is the next input with a frame that may flow, or -1.
 func (b *inbox) find() int {
 	if b.ready == 0 {

@@ -107,13 +107,21 @@ func (s *Sink) proceed(now protocol.Time, out *protocol.Effects) {
 		s.failf(kind, out, "%s", why)
 		return
 	}
-	s.resume(s.flowing() && s.in.find() >= 0, out)
+	s.resume(s.flowing(), out)
 	s.pool.Arm(out)
 }
 
-// flowing reports whether a frame can be taken now: there is a slot to fill and not too much in flight.
+// flowing reports whether the next frame can be taken now. Records need a slot to fill and room in flight; a barrier
+// needs neither, so that a checkpoint which makes slots free is not held up by the want of one.
 func (s *Sink) flowing() bool {
-	return s.ready && s.pool.Ready() && s.pool.Unacked() < s.cfg.Credit*unackedPerCredit
+	if !s.ready {
+		return false
+	}
+	f := s.in.head()
+	if _, data := f.(protocol.Data); data {
+		return s.pool.Ready() && s.pool.Unacked() < s.cfg.Credit*unackedPerCredit
+	}
+	return f != nil && !s.pool.Flushing()
 }
 
 // survey learns the partitions of the output topic, then of the ledger.

@@ -98,8 +98,11 @@ func (p *Pool) breakf(service bool, format string, args ...any) {
 //  2. the barrier of n comes, then another record of k, to the transaction of n+1, which arrives at once;
 //  3. the client sends the first request again: it is appended behind the second, and both transactions commit.
 func (p *Pool) Ready() bool {
-	return p.filling != nil || p.find(slotOpen) != nil && p.find(slotFlushing) == nil
+	return p.filling != nil || p.find(slotOpen) != nil && !p.Flushing()
 }
+
+// Flushing reports whether a transaction is being flushed.
+func (p *Pool) Flushing() bool { return p.find(slotFlushing) != nil }
 
 // Unacked is the number of Produce effects that are not answered.
 func (p *Pool) Unacked() int { return p.unacked }
@@ -120,24 +123,11 @@ func (p *Pool) Advance(now protocol.Time, out *protocol.Effects) {
 	}
 	s := p.find(slotIdle)
 	if s == nil {
-		if p.exhausted() {
-			p.breakf(true, "every transactional id of the pool is abandoned: the broker did not answer InitProducerID")
-		}
 		return
 	}
 	s.state = slotOpening
 	op := p.ops.Add("opening of "+string(s.id), now.Add(p.cfg.IOTimeout), poolOp{opOpen, s})
 	out.Append(protocol.OpenSlot{Op: op, ID: s.id, Timeout: p.cfg.TxnTimeout, Topics: []string{p.cfg.Topic, p.cfg.Ledger.Topic}})
-}
-
-// exhausted: no slot is left that could ever be filled.
-func (p *Pool) exhausted() bool {
-	for _, s := range p.slots {
-		if s.state != slotAbandoned {
-			return false
-		}
-	}
-	return true
 }
 
 // OnOpened takes the answer to OpenSlot. Unknown may have fenced and may fence later: the id is not used again.
@@ -162,7 +152,19 @@ func (p *Pool) OnOpened(ev protocol.Opened, out *protocol.Effects) {
 func (p *Pool) abandon(s *slot, out *protocol.Effects) {
 	s.state = slotAbandoned
 	out.Append(protocol.Note{Kind: protocol.NoteSlotAbandoned, Detail: string(s.id)})
+	usable := 0
+	for _, s := range p.slots {
+		if s.state != slotAbandoned {
+			usable++
+		}
+	}
+	if usable < leastSlots {
+		p.breakf(true, "%d of %d transactional ids are abandoned, the broker did not answer InitProducerID: a new attempt has new ones", len(p.slots)-usable, len(p.slots))
+	}
 }
+
+// leastSlots are needed to go on: one that is filled, one that is flushed or not sealed, one whose seal is not durable.
+const leastSlots = 3
 
 // Produce hands records of one partition to the transaction; it must be Ready.
 func (p *Pool) Produce(now protocol.Time, part protocol.Partition, b *batch.Batch, out *protocol.Effects) {

@@ -31,16 +31,18 @@ const (
 	recoveryDone
 )
 
-// NewRecovery makes one; the two tags and timers as in pending.New.
+// NewRecovery makes one, for every attempt of a coordinator: an answer to an earlier attempt's request must not be taken
+// for the answer to a later one's. The two tags and timers are as in pending.New.
 func NewRecovery(cfg *protocol.Config, tagSeal, tagFence uint8, timerSeal, timerFence protocol.TimerID) *Recovery {
 	r := &Recovery{cfg: cfg, sealing: NewSealing(cfg, tagSeal, timerSeal), fences: pending.New[protocol.TransactionalID](tagFence, timerFence)}
-	r.sealing.Hold()
 	return r
 }
 
-// Begin starts with barrier 1.
+// Begin drops what an earlier attempt has left here and starts with barrier 1.
 func (r *Recovery) Begin(now protocol.Time, decided []protocol.Committable, ids []protocol.TransactionalID, out *protocol.Effects) {
-	r.phase, r.ids = recoveryCommit, ids
+	r.phase, r.ids, r.judged, r.denied = recoveryCommit, ids, nil, ""
+	r.fences.Reset()
+	r.sealing.reset()
 	for _, c := range decided {
 		r.sealing.Commit(now, c, out)
 		out.Append(protocol.Note{Kind: protocol.NoteRecommitted, Checkpoint: c.Checkpoint})

@@ -140,8 +140,11 @@ func (s *Sealing) OnRead(now protocol.Time, ev protocol.LedgerRead, out *protoco
 	return Judged{}, false
 }
 
-// Hold keeps what is ended from being read until ReadAll.
-func (s *Sealing) Hold() { s.held = true }
+// reset drops everything, and holds what will be ended from being read until ReadAll.
+func (s *Sealing) reset() {
+	s.calls.Reset()
+	s.items, s.held, s.fenced = nil, true, false
+}
 
 // AllEnded reports whether every held item has been answered.
 func (s *Sealing) AllEnded() bool {
