@@ -108,12 +108,12 @@ func (c *Coordinator) onHeadWon(now protocol.Time, out *protocol.Effects) {
 	case toFinish:
 		c.onFinished(now, out)
 	}
-	if c.broken != nil && !c.head.busy() && c.phase != ended && c.phase != claiming && c.phase != recovering {
+	if c.broken != nil && !c.head.busy() && (c.phase == starting || c.phase == running) {
 		c.restart(now, out)
 	}
 }
 
-// onClaimed begins to recover: the attempt is durable.
+// onClaimed reads the retained manifests: the attempt is durable.
 func (c *Coordinator) onClaimed(now protocol.Time, out *protocol.Effects) {
 	if !c.took {
 		c.took = true
@@ -124,7 +124,7 @@ func (c *Coordinator) onClaimed(now protocol.Time, out *protocol.Effects) {
 	c.sealed = h.Sealed
 	c.broken = nil
 	out.Append(protocol.Note{Kind: protocol.NoteClaimed, Detail: c.scope().String()})
-	c.phase = recovering
+	c.phase = reading
 	c.manifests, c.loadsOwed = make([]*Manifest, len(h.Retained)), len(h.Retained)
 	for i := range h.Retained {
 		c.loadManifest(now, i, out)
@@ -148,12 +148,35 @@ func (c *Coordinator) onManifestLoaded(now protocol.Time, w work, ev protocol.Lo
 	}
 	m, err := checked(want, ev)
 	if err != nil {
-		c.exit(protocol.Refused, out, "checkpoint %d cannot be restored: %v. Restore the object, or go back to an older checkpoint by hand", want.Checkpoint, err)
+		c.doubt(now, protocol.Refused, fmt.Sprintf("checkpoint %d cannot be restored: %v. Restore the object, or go back to an older checkpoint by hand", want.Checkpoint, err), out)
 		return
 	}
 	c.manifests[w.index] = m
 	if c.loadsOwed--; c.loadsOwed == 0 {
 		c.recover(now, out)
+	}
+}
+
+// doubt reads HEAD again before the job ends because of what is not in the bucket or the ledger. This coordinator may be a zombie:
+//
+//  1. it reads HEAD, which retains manifest n, and stands still;
+//  2. a successor takes over, decides n+1 and deletes what only n refers to;
+//  3. it wakes and does not find n, or not n's ledger records, which were compacted away.
+func (c *Coordinator) doubt(now protocol.Time, verdict protocol.VerdictKind, reason string, out *protocol.Effects) {
+	c.phase = reading
+	op := c.ops.Add("second look at HEAD", now.Add(c.cfg.IOTimeout), work{kind: workDoubt, verdict: verdict, reason: reason})
+	out.Append(protocol.Load{Op: op, Key: HeadKey})
+}
+
+func (c *Coordinator) onDoubted(now protocol.Time, w work, ev protocol.Loaded, out *protocol.Effects) {
+	found, err := DecodeHead(ev.Body)
+	switch {
+	case ev.Outcome == protocol.Unknown:
+		c.ops.Add("back-off of HEAD", now.Add(c.cfg.RetryDelay), w)
+	case ev.Outcome == protocol.OK && err == nil && found.Nonce != c.head.head.Nonce:
+		c.depose(found, out)
+	default:
+		c.exit(w.verdict, out, "%s", w.reason)
 	}
 }
 
@@ -193,6 +216,7 @@ func (c *Coordinator) recover(now protocol.Time, out *protocol.Effects) {
 		c.exit(protocol.Refused, out, "%s; nothing was changed but HEAD's attempt", d.Reason)
 		return
 	}
+	c.phase = recovering
 	c.onRecovery(now, out, func(r *txn.Recovery) { r.Begin(now, d.Commit, c.fences(), out) })
 }
 
@@ -239,7 +263,7 @@ func (c *Coordinator) onRecovered(now protocol.Time, out *protocol.Effects) {
 		out.Append(protocol.Note{Kind: kind, Checkpoint: j.Committable.Checkpoint})
 	}
 	if d := Resolve(f); d.Plan == StopLost {
-		c.exit(protocol.LostWork, out, "%s", d.Reason)
+		c.doubt(now, protocol.LostWork, d.Reason, out)
 		return
 	}
 	if m := c.newest(); m != nil {

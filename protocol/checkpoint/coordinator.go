@@ -31,6 +31,7 @@ type phase uint8
 const (
 	loading phase = iota
 	claiming
+	reading
 	recovering
 	gathering
 	starting
@@ -98,6 +99,9 @@ type work struct {
 	key   protocol.ObjectKey
 	id    protocol.TransactionalID
 	sum   protocol.Sum
+	// verdict and reason are how the process ends if HEAD is as it was.
+	verdict protocol.VerdictKind
+	reason  string
 }
 
 type workKind uint8
@@ -105,6 +109,7 @@ type workKind uint8
 const (
 	workLoadHead workKind = 1 + iota
 	workLoadManifest
+	workDoubt
 	workStoreManifest
 	workCheckManifest
 	workManifestBackoff
@@ -254,6 +259,8 @@ func (c *Coordinator) onExpired(now protocol.Time, w work, out *protocol.Effects
 		c.loadHead(now, out)
 	case workLoadManifest:
 		c.loadManifest(now, w.index, out)
+	case workDoubt:
+		c.doubt(now, w.verdict, w.reason, out)
 	case workStoreManifest, workCheckManifest, workManifestBackoff:
 		if c.pending != nil && c.pending.stage == storingManifest {
 			c.storeManifest(now, out)
@@ -280,6 +287,8 @@ func (c *Coordinator) onLoaded(now protocol.Time, ev protocol.Loaded, out *proto
 		c.onHeadLoaded(now, ev, out)
 	case workLoadManifest:
 		c.onManifestLoaded(now, w, ev, out)
+	case workDoubt:
+		c.onDoubted(now, w, ev, out)
 	case workCheckManifest:
 		c.onManifestChecked(now, w, ev, out)
 	}

@@ -157,6 +157,6 @@ func (c *Coordinator) onStopAsked(now protocol.Time, out *protocol.Effects) {
 		c.maybeLast(now, out)
 	case gathering, starting, restarting:
 		c.exit(protocol.Stopped, out, "stopped before the tasks ran; the newest checkpoint is %d", c.restored())
-	case loading, claiming, recovering, closing, ended:
+	case loading, claiming, reading, recovering, closing, ended:
 	}
 }

@@ -171,6 +171,7 @@ func TestHeadRepeated(t *testing.T) {
 			ev := loaded(d.w.head)
 			ev.Op, ev.Version = l.Op, "v4"
 			d.answered(d.w.onLoaded(d.now, ev, &d.out), "open")
+			d.expire() // the pause
 			s := d.store("v4")
 			if d.w.intent.Nonce != nonce {
 				t.Fatal("another write is sent")
@@ -193,8 +194,23 @@ func TestHeadFirstWriteRepeated(t *testing.T) {
 	d.unanswered(d.store(""), protocol.Unknown)
 	l := d.load()
 	d.answered(d.w.onLoaded(d.now, protocol.Loaded{Op: l.Op, Outcome: protocol.NotFound}, &d.out), "open")
+	d.expire() // the pause
 	s := d.store("")
 	d.answered(d.w.onStored(d.now, protocol.Stored{Op: s.Op, Outcome: protocol.OK, Version: "v1"}, &d.out), "won")
+}
+
+// TestHeadDenied: a refusal is final once HEAD shows that no earlier try has landed.
+func TestHeadDenied(t *testing.T) {
+	for _, c := range []struct {
+		found func(d *desk) *Head
+		want  string
+	}{{func(d *desk) *Head { return d.w.head }, "broken"}, {func(d *desk) *Head { return d.w.intent }, "won"}} {
+		d := newDesk(t, false)
+		d.unanswered(d.store("v4"), protocol.Denied)
+		ev := loaded(c.found(d))
+		ev.Op = d.load().Op
+		d.answered(d.w.onLoaded(d.now, ev, &d.out), c.want)
+	}
 }
 
 // TestHeadReadAgain: a read that fails, or is not answered, is repeated.
