@@ -31,8 +31,14 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 	fs.Var(&from, "from", "first seed, decimal or 0x hex")
 	workers := fs.Int("workers", runtime.NumCPU(), "seeds at a time")
 	asJSON := fs.Bool("json", false, "print one JSON object")
+	audits := fs.Int("audit", 0, "run so many seeds again in other processes and under -race, and compare digests")
+	canary := fs.Bool("audit-canary", false, "audit a job that is not deterministic: it must be seen (exit 4)")
+	onlyDigests := fs.Bool("digests", false, "print a digest per seed and nothing else")
 	if err := parse(fs, args); err != nil {
 		return 0, err
+	}
+	if *audits > 0 || *canary {
+		*seeds = max(*audits, 1)
 	}
 	if *seeds <= 0 || *workers <= 0 {
 		return 0, fmt.Errorf("--seeds %d and --workers %d must be above zero", *seeds, *workers)
@@ -42,6 +48,18 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 		return 0, err
 	}
 	h := hunt{scenarios: list, first: uint64(from), seeds: *seeds, workers: *workers, options: scenarios.Options{Limit: faults.Full()}}
+	switch {
+	case *onlyDigests:
+		for _, d := range digests(&h) {
+			fmt.Fprintln(stdout, d)
+		}
+		return 0, nil
+	case *canary:
+		h.scenarios = []*scenarios.Scenario{scenarios.Canary()}
+		fallthrough
+	case *audits > 0:
+		return audit(&h, stdout, stderr)
+	}
 	if !*asJSON {
 		h.each = progress(stderr, *seeds)
 	}
@@ -53,10 +71,21 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 	return reports.ExitCode(r.Verdict), nil
 }
 
+// name is the scenario's, or "all".
+func (h *hunt) name() string {
+	if len(h.scenarios) == 1 {
+		return h.scenarios[0].Name
+	}
+	return "all"
+}
+
 // named is one scenario, or all for no name.
 func named(name string) ([]*scenarios.Scenario, error) {
 	if name == "" {
 		return scenarios.All(), nil
+	}
+	if c := scenarios.Canary(); name == c.Name {
+		return []*scenarios.Scenario{c}, nil
 	}
 	s, ok := scenarios.Named(name)
 	if !ok {
