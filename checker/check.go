@@ -62,6 +62,7 @@ func (j *judge) accept() bool {
 func (j *judge) sortInputs() bool {
 	n := len(j.h.Inputs)
 	j.part, j.order = make([]int32, n), make([]int32, n)
+	j.countFates()
 	next := j.countPartitions()
 	for i, p := range j.part {
 		j.order[next[p]] = int32(i)
@@ -81,22 +82,26 @@ func (j *judge) countPartitions() []int32 {
 	var counts []int32
 	for i := range j.h.Inputs {
 		in := &j.h.Inputs[i]
-		if in.Fate == Aborted {
-			j.scope.Aborted++
-		} else {
-			j.scope.Inputs++
-		}
-		at := place{in.Topic, in.Partition}
-		p, ok := numbers[at]
+		p, ok := numbers[place{in.Topic, in.Partition}]
 		if !ok {
 			p = int32(len(counts))
-			numbers[at], counts = p, append(counts, 0)
+			numbers[place{in.Topic, in.Partition}], counts = p, append(counts, 0)
 		}
 		j.part[i] = p
 		counts[p]++
 	}
 	j.firsts = sums(counts)
 	return slices.Clone(j.firsts)
+}
+
+// countFates fills the scope's inputs and aborted.
+func (j *judge) countFates() {
+	for i := range j.h.Inputs {
+		if j.h.Inputs[i].Fate == Aborted {
+			j.scope.Aborted++
+		}
+	}
+	j.scope.Inputs = len(j.h.Inputs) - j.scope.Aborted
 }
 
 // sums returns where each of the groups of the given sizes begins when they are laid end to end, and the end.

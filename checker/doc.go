@@ -19,6 +19,10 @@
 // The readers are the bystander's own; a history that contradicts itself (a reader that seeks back, two inputs at one
 // offset) is Unknown, not a failure of the job.
 //
+// From outside, some failures look alike. A checkpoint of which one sink is missing is Torn if an input has effects at
+// both sinks, and Lost if the sinks get different inputs. An aborted input counted and a committed one counted twice are
+// the same to a running count: the key's aborted inputs are blamed first.
+//
 // Not judged, because Kafka does not promise it: that a transaction becomes visible on all partitions at one moment, or
 // that a fetch returns everything there is.
 package checker

@@ -171,15 +171,12 @@ func (l *ledger) observe(log, n int32) {
 }
 
 func (l *ledger) find(topic string, id []byte) *slot {
-	t := l.topic(topic)
-	if t == nil {
-		return nil
+	if t := l.topic(topic); t != nil {
+		if n, ok := t.byID[string(id)]; ok {
+			return &l.slots[n]
+		}
 	}
-	n, ok := t.byID[string(id)]
-	if !ok {
-		return nil
-	}
-	return &l.slots[n]
+	return nil
 }
 
 // see counts one sighting of an effect that is known.

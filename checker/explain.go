@@ -51,8 +51,7 @@ func (p *puzzle) failed(k Kind, n int, text string, inputs ...int32) {
 	if !p.count(k) {
 		return
 	}
-	key, _ := p.f.Key(&p.h.Inputs[p.ins[0]])
-	f := Failure{Kind: k, Key: string(key), Text: fmt.Sprintf("topic %s, key %q: %s", p.f.Topic, key, text), Inputs: p.causes(inputs...)}
+	f := Failure{Kind: k, Key: p.key(), Text: fmt.Sprintf("topic %s, key %q: %s", p.f.Topic, p.key(), text), Inputs: p.causes(inputs...)}
 	for i := max(0, n-1); i <= n; i++ {
 		e := &p.logs[p.outs[i].log].entries[p.outs[i].entry]
 		f.Seen = append(f.Seen, p.sighting(e.fetch, e.offset, false))
@@ -89,7 +88,7 @@ func (s *story) jumped() bool {
 	layers, nodes := len(t.layers), len(t.nodes)
 	defer func() { t.layers = t.layers[:layers]; t.drop(nodes, len(s.queues)) }()
 	for t.last() < t.end() && t.end()-nodes < maxJump {
-		t.grow(s.puzzle, nil, s.outs[s.bad].seen)
+		t.grow(s.puzzle, false, nil, s.outs[s.bad].seen)
 		for n := t.last(); n < t.end(); n++ {
 			if bytes.Equal(t.nodes[n].value, s.value()) {
 				return s.skipped(n, nodes)
@@ -157,8 +156,7 @@ func (s *story) early() bool {
 
 // aborted: an aborted input was folded.
 func (s *story) aborted() bool {
-	key, _ := s.f.Key(&s.h.Inputs[s.ins[0]])
-	for _, i := range s.abortedOf(string(key)) {
+	for _, i := range s.abortedOf(s.key()) {
 		if s.gives(s.n, i) {
 			return s.tell(AbortedRead, fmt.Sprintf("value %q includes an aborted input", s.value()), i)
 		}

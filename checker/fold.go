@@ -2,6 +2,7 @@ package checker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -51,26 +52,27 @@ func (g *folding) groupInputs() {
 	var sizes []int32
 	for k, i := range g.order {
 		of[k] = -1
-		in := &g.h.Inputs[i]
-		if in.Fate == Aborted {
-			continue
+		if in := &g.h.Inputs[i]; in.Fate != Aborted {
+			if key, ok := g.f.Key(in); ok {
+				of[k] = g.number(key, &sizes)
+				sizes[of[k]]++
+			}
 		}
-		key, ok := g.f.Key(in)
-		if !ok {
-			continue
-		}
-		n, ok := g.names[string(key)]
-		if !ok {
-			n = int32(len(sizes))
-			from := g.arena.Len()
-			g.arena.Write(key)
-			g.names[g.arena.String()[from:]], sizes = n, append(sizes, 0)
-		}
-		of[k] = n
-		sizes[n]++
 	}
 	g.insAt = sums(sizes)
 	g.ins = scatter(g.order, of, g.insAt)
+}
+
+// number finds or makes the number of a key.
+func (g *folding) number(key []byte, sizes *[]int32) int32 {
+	n, ok := g.names[string(key)]
+	if !ok {
+		n = int32(len(*sizes))
+		from := g.arena.Len()
+		g.arena.Write(key)
+		g.names[g.arena.String()[from:]], *sizes = n, append(*sizes, 0)
+	}
+	return n
 }
 
 // scatter puts each item into its group, in order; items of group -1 are left out.
@@ -161,25 +163,17 @@ func (g *folding) abortedOf(key string) []int32 {
 
 // judgeKey checks the values of one key.
 func (g *folding) judgeKey(ins []int32, outs []out) {
-	for i := range outs {
-		if outs[i].log != outs[0].log {
-			g.unknown(g.about(ins) + " has values in two partitions: their order cannot be told")
-			return
-		}
-	}
 	p := &puzzle{folding: g, ins: ins, outs: outs, all: g.h.Complete && g.f.Emit != EmitSome}
+	if slices.ContainsFunc(outs, func(o out) bool { return o.log != outs[0].log }) {
+		g.unknown(p.about() + " has values in two partitions: their order cannot be told")
+		return
+	}
 	switch p.solve() {
 	case no:
 		p.explain()
 	case unsure:
-		g.unknown(g.about(ins) + " needs a longer search than allowed: use fewer inputs per key, say more with Fold.Order, or resolve unsure inputs")
+		g.unknown(p.about() + " needs a longer search than allowed: use fewer inputs per key, say more with Fold.Order, or resolve unsure inputs")
 	}
-}
-
-// about names a key for people.
-func (g *folding) about(ins []int32) string {
-	key, _ := g.f.Key(&g.h.Inputs[ins[0]])
-	return fmt.Sprintf("topic %s, key %q, with %d inputs,", g.f.Topic, key, len(ins))
 }
 
 // answer tells whether some order of the inputs explains the outputs.
@@ -201,15 +195,21 @@ type puzzle struct {
 	budget int       // steps left for searching, over all attempts
 }
 
+// key is the key of the puzzle.
+func (p *puzzle) key() string {
+	key, _ := p.f.Key(&p.h.Inputs[p.ins[0]])
+	return string(key)
+}
+
+// about names the key for people.
+func (p *puzzle) about() string {
+	return fmt.Sprintf("topic %s, key %q, with %d inputs,", p.f.Topic, p.key(), len(p.ins))
+}
+
 // solve tries every assumption about unsure inputs; most keys have none.
 func (p *puzzle) solve() answer {
 	p.budget = maxSteps
-	doubtful := 0
-	for _, i := range p.ins {
-		if p.h.Inputs[i].Fate == Unsure {
-			doubtful++
-		}
-	}
+	doubtful := p.doubtful()
 	if doubtful > maxUnsure {
 		return unsure
 	}
@@ -225,23 +225,21 @@ func (p *puzzle) solve() answer {
 	return best
 }
 
+// doubtful counts the unsure inputs.
+func (p *puzzle) doubtful() (n int) {
+	for _, i := range p.ins {
+		if p.h.Inputs[i].Fate == Unsure {
+			n++
+		}
+	}
+	return n
+}
+
 // line puts the inputs into queues, one per input partition, without the unsure ones whose bit is set. If all inputs
 // are alike, it does not matter which partition they come from: one queue by time.
 func (p *puzzle) line(leaveOut int) {
 	p.queues = p.queues[:0]
-	bit, from, kept := 0, 0, p.ins
-	if leaveOut != 0 {
-		kept = make([]int32, 0, len(p.ins))
-		for _, i := range p.ins {
-			if p.h.Inputs[i].Fate == Unsure {
-				bit++
-				if leaveOut>>(bit-1)&1 == 1 {
-					continue
-				}
-			}
-			kept = append(kept, i)
-		}
-	}
+	from, kept := 0, p.without(leaveOut)
 	for i := 1; i <= len(kept); i++ {
 		if i == len(kept) || p.part[kept[i]] != p.part[kept[from]] {
 			p.queues = append(p.queues, kept[from:i:i])
@@ -251,6 +249,24 @@ func (p *puzzle) line(leaveOut int) {
 	if p.f.Order == Alike && len(p.queues) > 1 {
 		p.queues = append(p.queues[:0], p.byTime())
 	}
+}
+
+// without returns the inputs but for the unsure ones whose bit is set.
+func (p *puzzle) without(leaveOut int) []int32 {
+	if leaveOut == 0 {
+		return p.ins
+	}
+	kept := make([]int32, 0, len(p.ins))
+	for _, i := range p.ins {
+		out := 0
+		if p.h.Inputs[i].Fate == Unsure {
+			out, leaveOut = leaveOut&1, leaveOut>>1
+		}
+		if out == 0 {
+			kept = append(kept, i)
+		}
+	}
+	return kept
 }
 
 // byTime merges the queues into the most natural order: by time of append, keeping each queue's order.

@@ -31,7 +31,7 @@ func (p *puzzle) follow() answer {
 	t := &p.scratch
 	t.reset(len(p.queues), followWidth)
 	for i := range p.outs {
-		if t.grow(p, p.outs[i].value, p.outs[i].seen); t.last() == t.end() {
+		if t.grow(p, true, p.outs[i].value, p.outs[i].seen); t.last() == t.end() {
 			if t.cut && len(p.outs) <= p.size() && !(p.all && len(p.outs) < p.size()) {
 				return unsure
 			}
@@ -55,9 +55,9 @@ func (t *tree) reset(queues, width int) {
 func (t *tree) last() int { return t.layers[len(t.layers)-1] }
 func (t *tree) end() int  { return len(t.nodes) }
 
-// grow adds the layer of all states with the wanted value (any, if nil) that are one input further, where that input
-// had been appended by the deadline.
-func (t *tree) grow(p *puzzle, want []byte, deadline int64) {
+// grow adds the layer of all states that are one input further, where that input had been appended by the deadline. With
+// only, the states must have that value.
+func (t *tree) grow(p *puzzle, only bool, want []byte, deadline int64) {
 	from, to := t.last(), t.end()
 	t.layers = append(t.layers, to)
 	for n := from; n < to; n++ {
@@ -68,7 +68,7 @@ func (t *tree) grow(p *puzzle, want []byte, deadline int64) {
 			}
 			i := p.queues[q][head]
 			state, value := p.f.Apply(t.nodes[n].state, &p.h.Inputs[i])
-			if want == nil || bytes.Equal(value, want) {
+			if !only || bytes.Equal(value, want) {
 				t.add(node{state, value, int32(n), i}, q, len(p.queues))
 			}
 		}

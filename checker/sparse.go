@@ -87,7 +87,7 @@ func (p *puzzle) restFits(t *tree) bool {
 // reach grows the tree to the nearest layer that has the output's value, and keeps only the nodes that have it.
 func (t *tree) reach(p *puzzle, o *out) bool {
 	for base := t.end(); !t.keep(o.value, len(p.queues)); {
-		t.grow(p, nil, o.seen)
+		t.grow(p, false, nil, o.seen)
 		if t.last() == t.end() || t.end()-base > nearNodes {
 			return false
 		}
@@ -190,8 +190,7 @@ func swapInput(queue []int32, at int) ([]int32, bool) {
 
 // tryAborted takes the aborted inputs of the key for committed, one at a time.
 func (p *puzzle) tryAborted() bool {
-	key, _ := p.f.Key(&p.h.Inputs[p.ins[0]])
-	for _, i := range p.abortedOf(string(key)) {
+	for _, i := range p.abortedOf(p.key()) {
 		q := *p
 		q.ins, q.queues = p.insertInput(i), nil
 		if q.line(0); q.fits() {

@@ -269,7 +269,9 @@ func (w *world) readLog(reader string, l *testLog) {
 func (w *world) history() *History {
 	w.write()
 	w.read()
-	return &History{Inputs: w.inputs, Fetches: w.fetches, Complete: !w.stopEarly}
+	ins := slices.Clone(w.inputs)
+	w.rng.Shuffle(len(ins), func(i, k int) { ins[i], ins[k] = ins[k], ins[i] })
+	return &History{Inputs: ins, Fetches: w.fetches, Complete: !w.stopEarly}
 }
 
 // spec is what the world's job should do.
