@@ -16,8 +16,9 @@
 //  2. It performs the effects of a step in order, all of them, before that machine's next step; a crash may cut the list at any point.
 //  3. It keeps each family's promise as its effect type states it, and no other.
 //  4. It never steps a machine from inside Device.Perform.
-//  5. A crash drops the machine, its inbox and everything unsent; a restart makes a new machine in a new incarnation.
-//  6. Frames of one channel belong to one (epoch, attempt): a frame sent in another attempt than the receiver's never arrives.
+//  5. What follows a Fail or an Exit in a list is dropped.
+//  6. A crash drops the machine, its inbox and everything unsent; a restart makes a new machine in a new incarnation.
+//  7. Frames of one channel belong to one (epoch, attempt): a frame sent in another attempt than the receiver's never arrives.
 //     What is sent to a task of this attempt that is not spawned yet waits for it.
 //
 // # Exceptions worth knowing

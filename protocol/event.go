@@ -95,7 +95,7 @@ type (
 		Partition Partition
 		Offset    Offset
 	}
-	// Flushed answers Flush. OK iff every Produced of the slot was OK.
+	// Flushed answers Flush, after every Produced of the slot. OK iff all of them were OK.
 	Flushed struct {
 		Op      OpID
 		ID      TransactionalID

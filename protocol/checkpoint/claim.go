@@ -46,8 +46,43 @@ func (c *Coordinator) succeed(now protocol.Time, h *Head, v protocol.Version, ou
 		c.exit(protocol.Finished, out, "%s", d.Reason)
 	default:
 		c.head.head, c.head.version, c.head.intent = h, v, nil
-		c.claim(now, out)
+		c.peek(now, out)
 	}
+}
+
+// peek looks at the newest manifest before the claim, so that a job of another shape does not depose the one that runs.
+func (c *Coordinator) peek(now protocol.Time, out *protocol.Effects) {
+	newest, ok := c.head.head.Newest()
+	if !ok {
+		c.claim(now, out)
+		return
+	}
+	c.phase = loading
+	op := c.ops.Add("load of "+string(newest.Key), now.Add(c.cfg.IOTimeout), work{kind: workPeek})
+	out.Append(protocol.Load{Op: op, Key: newest.Key})
+}
+
+func (c *Coordinator) onPeeked(now protocol.Time, w work, ev protocol.Loaded, out *protocol.Effects) {
+	if ev.Outcome == protocol.Unknown {
+		c.ops.Add("back-off of load", now.Add(c.cfg.RetryDelay), w)
+		return
+	}
+	newest, _ := c.head.head.Newest()
+	f := c.facts()
+	m, err := checked(newest, ev)
+	if err != nil {
+		c.doubt(now, protocol.Refused, unreadable(newest, err)+"; nothing was written", out)
+		return
+	}
+	if f.Newest = m; Resolve(f).Plan == StopForeign {
+		c.exit(protocol.Refused, out, "%s; nothing was written", Resolve(f).Reason)
+		return
+	}
+	c.claim(now, out)
+}
+
+func unreadable(r Retained, err error) string {
+	return fmt.Sprintf("checkpoint %d cannot be restored: %v. Restore the object, or go back to an older checkpoint by hand", r.Checkpoint, err)
 }
 
 // claim makes a new attempt durable, with the slot pools it will open, before anything else is done for it. The first
@@ -108,7 +143,7 @@ func (c *Coordinator) onHeadWon(now protocol.Time, out *protocol.Effects) {
 	case toFinish:
 		c.onFinished(now, out)
 	}
-	if c.broken != nil && !c.head.busy() && (c.phase == starting || c.phase == running) {
+	if c.broken != nil && !c.head.busy() && (c.phase == gathering || c.phase == starting || c.phase == running) {
 		c.restart(now, out)
 	}
 }
@@ -148,7 +183,7 @@ func (c *Coordinator) onManifestLoaded(now protocol.Time, w work, ev protocol.Lo
 	}
 	m, err := checked(want, ev)
 	if err != nil {
-		c.doubt(now, protocol.Refused, fmt.Sprintf("checkpoint %d cannot be restored: %v. Restore the object, or go back to an older checkpoint by hand", want.Checkpoint, err), out)
+		c.doubt(now, protocol.Refused, unreadable(want, err), out)
 		return
 	}
 	c.manifests[w.index] = m
@@ -163,7 +198,9 @@ func (c *Coordinator) onManifestLoaded(now protocol.Time, w work, ev protocol.Lo
 //  2. a successor takes over, decides n+1 and deletes what only n refers to;
 //  3. it wakes and does not find n, or not n's ledger records, which were compacted away.
 func (c *Coordinator) doubt(now protocol.Time, verdict protocol.VerdictKind, reason string, out *protocol.Effects) {
-	c.phase = reading
+	if c.took {
+		c.phase = reading
+	}
 	op := c.ops.Add("second look at HEAD", now.Add(c.cfg.IOTimeout), work{kind: workDoubt, verdict: verdict, reason: reason})
 	out.Append(protocol.Load{Op: op, Key: HeadKey})
 }
@@ -173,6 +210,8 @@ func (c *Coordinator) onDoubted(now protocol.Time, w work, ev protocol.Loaded, o
 	switch {
 	case ev.Outcome == protocol.Unknown:
 		c.ops.Add("back-off of HEAD", now.Add(c.cfg.RetryDelay), w)
+	case ev.Outcome == protocol.OK && err == nil && found.Nonce != c.head.head.Nonce && !c.took:
+		c.succeed(now, found, ev.Version, out)
 	case ev.Outcome == protocol.OK && err == nil && found.Nonce != c.head.head.Nonce:
 		c.depose(found, out)
 	default:

@@ -108,6 +108,7 @@ type workKind uint8
 
 const (
 	workLoadHead workKind = 1 + iota
+	workPeek
 	workLoadManifest
 	workDoubt
 	workStoreManifest
@@ -257,6 +258,8 @@ func (c *Coordinator) onExpired(now protocol.Time, w work, out *protocol.Effects
 	switch w.kind {
 	case workLoadHead:
 		c.loadHead(now, out)
+	case workPeek:
+		c.peek(now, out)
 	case workLoadManifest:
 		c.loadManifest(now, w.index, out)
 	case workDoubt:
@@ -285,6 +288,8 @@ func (c *Coordinator) onLoaded(now protocol.Time, ev protocol.Loaded, out *proto
 	switch w.kind {
 	case workLoadHead:
 		c.onHeadLoaded(now, ev, out)
+	case workPeek:
+		c.onPeeked(now, w, ev, out)
 	case workLoadManifest:
 		c.onManifestLoaded(now, w, ev, out)
 	case workDoubt:

@@ -58,7 +58,6 @@ func TestStopWhileInputDrains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%+v %v output %v", h, w.Verdicts, w.Log.Committed(protocoltest.Output, 0))
 	if h.Finished && len(w.Log.Committed(protocoltest.Output, 0)) == 0 {
 		t.Error("the job is marked as finished and its output was never committed")
 	}

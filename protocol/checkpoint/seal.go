@@ -134,7 +134,7 @@ func (c *Coordinator) erase(now protocol.Time, out *protocol.Effects) {
 			continue
 		}
 		op := c.ops.Add("tombstone of "+string(x.ID), now.Add(c.cfg.IOTimeout), work{kind: workErase})
-		out.Append(protocol.Erase{Op: op, Topic: x.Ledger.Topic, Partition: x.Ledger.Partition, Key: txn.LedgerKey(x.Task, x.Checkpoint)})
+		out.Append(protocol.Erase{Op: op, Topic: x.Ledger.Topic, Partition: x.Ledger.Partition, Key: txn.LedgerKey(x)})
 	}
 	c.erasable = open
 }

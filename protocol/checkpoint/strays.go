@@ -69,8 +69,8 @@ func (c *Coordinator) onFinished(now protocol.Time, out *protocol.Effects) {
 	for i := range c.members {
 		c.members[i].running = c.members[i].used != 0
 	}
-	c.ping(out)
 	c.close(now, out)
+	c.ping(out)
 }
 
 // close stops the tasks and, once none runs, looks for what is open. It gives up at its deadline: then what is open ends

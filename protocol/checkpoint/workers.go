@@ -148,13 +148,17 @@ func (c *Coordinator) onPong(now protocol.Time, from protocol.Address, m protoco
 			continue
 		}
 		w.incarnation, w.heard = m.Scope.Incarnation, now
-		reborn := w.used != 0 && w.used != w.incarnation
 		runs := m.Running.SameAttempt(c.scope())
-		gone := w.running && !runs && w.used == w.incarnation && m.Scope.SameAttempt(c.scope()) && !m.Running.Older(c.scope())
-		if (c.phase == starting || c.phase == running) && (reborn || gone) {
+		switch {
+		case c.scope().Older(m.Running):
+			c.breakdown(now, protocol.Failure{Kind: protocol.FailService, Text: "a worker obeys a newer coordinator"}, out)
+			return
+		case w.used != 0 && w.used != w.incarnation && (c.phase == starting || c.phase == running):
 			out.Append(protocol.Note{Kind: protocol.NoteWorkerReborn})
 			c.breakdown(now, protocol.Failure{Kind: protocol.FailService, Text: "a worker began a new life"}, out)
 			return
+		case w.used == 0 && c.phase == running && m.Running != (protocol.Scope{}):
+			out.Append(protocol.Tell{To: worker(w.node), Message: protocol.Stop{Scope: c.scope()}})
 		}
 		w.running = runs || w.running && c.phase != closing
 	}
@@ -189,9 +193,12 @@ func (c *Coordinator) maybeStart(now protocol.Time, out *protocol.Effects) {
 		return
 	}
 	c.assign(alive)
-	c.phase, c.startBy = starting, now.Add(c.cfg.Timeout)
+	c.phase, c.startBy = starting, now.Add(max(c.cfg.Timeout, leastStart))
 	c.tellStart(out)
 }
+
+// leastStart is how long tasks may at least take to get ready: a large state is read from the bucket.
+const leastStart = 10 * protocol.Minute
 
 // assign spreads the tasks over the living workers.
 func (c *Coordinator) assign(alive []*member) {
@@ -271,7 +278,7 @@ func (c *Coordinator) onTaskFailed(now protocol.Time, m protocol.TaskFailed, out
 
 // breakdown ends the attempt: at once, or when the write of HEAD that is under way has come to its end.
 func (c *Coordinator) breakdown(now protocol.Time, f protocol.Failure, out *protocol.Effects) {
-	if c.broken != nil {
+	if c.broken != nil || c.phase != gathering && c.phase != starting && c.phase != running {
 		return
 	}
 	c.broken = &f

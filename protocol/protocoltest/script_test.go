@@ -31,7 +31,7 @@ import (
 //	advance <duration>                     lets time pass: timers fire, nothing is delivered
 //	step <machine>                         gives a machine the events below, as protocol.Parse reads them
 //	abort <transactional id>               aborts its open transaction, as an operator might by hand
-//	pending                                lists what is on its way, and what each machine waits for
+//	pending                                lists what is on its way
 //	show head|manifest|bucket|<topic>      prints what is durable
 func TestGolden(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -59,6 +59,7 @@ type script struct {
 	brief bool
 	holds []selector
 	inc   protocol.Incarnation
+	texts map[*Item]string // of items, which do not change
 }
 
 // selector chooses an item: by the machine it is for and by words in its text.
@@ -144,8 +145,7 @@ func (s *script) job(d *datadriven.TestData) error {
 	if err != nil {
 		return err
 	}
-	w.Observe, w.Held = s.observe, s.held
-	*s = script{w: w}
+	*s = script{w: w, texts: map[*Item]string{}}
 	w.Observe, w.Held = s.observe, s.held
 	if next := number(d, "next", 0); next > 0 {
 		h := checkpoint.Head{Job: w.Plan.Graph.Name, Seq: 1, Epoch: 1, Attempt: 1, Next: protocol.CheckpointID(next)}
@@ -203,10 +203,17 @@ func (s *script) to(it *Item) *Machine {
 
 // describe is an item as pending shows it.
 func (s *script) describe(it *Item) string {
-	if it.Effect == nil {
-		return s.text(it.Event)
+	text, ok := s.texts[it]
+	switch {
+	case ok:
+		return text
+	case it.Effect == nil:
+		text = s.text(it.Event)
+	default:
+		text = s.text(it.Effect)
 	}
-	return s.text(it.Effect)
+	s.texts[it] = text
+	return text
 }
 
 func last(args []string, word string) ([]string, bool) {

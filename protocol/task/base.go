@@ -79,9 +79,18 @@ func (b *base) run(in *batch.Batch, out *protocol.Effects) {
 		b.fail(b.failure(in, err), out)
 		return
 	}
-	if b.cfg.State != nil && b.cfg.State.Err() != nil {
-		b.failf(protocol.FailState, out, "keyed state: %v", b.cfg.State.Err())
+	if b.sound(out) {
+		b.out.flush(out)
 	}
+}
+
+// sound reports whether the keyed state can be trusted; if not, the task fails.
+func (b *base) sound(out *protocol.Effects) bool {
+	if b.cfg.State == nil || b.cfg.State.Err() == nil {
+		return true
+	}
+	b.failf(protocol.FailState, out, "keyed state: %v", b.cfg.State.Err())
+	return false
 }
 
 // call turns a panic of user code that the code itself did not catch into an error.
@@ -99,7 +108,7 @@ func (b *base) failure(in *batch.Batch, err error) protocol.Failure {
 	var ce *CodeError
 	if errors.As(err, &ce) {
 		f.Operator = ce.Operator
-		if ce.Record < in.Len() {
+		if ce.Record >= 0 && ce.Record < in.Len() {
 			r := in.Record(ce.Record)
 			f.Partition, f.Offset = protocol.Partition(r.Partition), protocol.Offset(r.Offset)
 		}

@@ -38,7 +38,7 @@ func (s *snapshots) maybeMerge(now protocol.Time, out *protocol.Effects) {
 	m := &merge{inputs: append([]*run(nil), s.lineage[from:to]...), oldest: from == 0, bodies: make([][]byte, to-from), missing: to - from}
 	s.merge = m
 	for i, r := range m.inputs {
-		s.load(now, stepGather, i, r.Key, out)
+		s.load(now, stepGather, i, r.Key, r.Size, out)
 	}
 }
 
@@ -60,9 +60,17 @@ func (s *snapshots) onGathered(now protocol.Time, op snapshotOp, ev protocol.Loa
 	if err != nil {
 		return snapshotAnswer{broken: "consolidation of " + string(m.inputs[0].Key) + " and later: " + err.Error()}
 	}
-	m.bodies, m.result = nil, &run{Run: protocol.Run{Key: s.name()}, object: object}
+	m.bodies, m.result = nil, &run{Run: protocol.Run{Key: s.name()}, object: object, weight: m.weight()}
 	s.store(now, m.result, out)
 	return snapshotAnswer{}
+}
+
+// weight is at most the size of the result.
+func (m *merge) weight() (n int64) {
+	for _, r := range m.inputs {
+		n += r.Size
+	}
+	return n
 }
 
 // consolidated puts the durable result in the place of its inputs.

@@ -28,7 +28,7 @@ func (o *Operator) Step(now protocol.Time, ev protocol.Event, out *protocol.Effe
 	if o.failed {
 		return
 	}
-	o.out.begin(now, out)
+	o.out.begin(now)
 	switch ev := ev.(type) {
 	case protocol.Started:
 		o.onStarted(now, ev, out)
@@ -158,6 +158,9 @@ func (o *Operator) onAligned(now protocol.Time, id protocol.CheckpointID, out *p
 		return
 	}
 	durable := o.snaps.freeze(now, id, out)
+	if !o.sound(out) {
+		return
+	}
 	o.out.broadcast(protocol.Barrier{Checkpoint: id}, out)
 	if durable != nil {
 		o.ack(id, durable.runs(), out)

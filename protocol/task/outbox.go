@@ -15,12 +15,11 @@ type outbox struct {
 	edges []outEdge
 	// Invariant: flat is every output, by channel.
 	flat []*output
-	// Invariant: since is the time the oldest open buffer got its first record; zero if none is open.
+	// Invariant: no open buffer got its first record before since; zero if none is open since the last sealAll.
 	since   protocol.Time
 	now     protocol.Time
 	queued  int // frames that wait for credit, over all outputs
 	lingers bool
-	out     *protocol.Effects // of the current step
 }
 
 type outEdge struct {
@@ -51,7 +50,7 @@ func newOutbox(cfg *Config) *outbox {
 }
 
 // begin readies the outbox for code that emits within this step.
-func (o *outbox) begin(now protocol.Time, out *protocol.Effects) { o.now, o.out = now, out }
+func (o *outbox) begin(now protocol.Time) { o.now = now }
 
 // Emit implements Emitter.
 func (o *outbox) Emit(edge int, key, value []byte, r batch.Record) {
@@ -68,8 +67,24 @@ func (o *outbox) Emit(edge int, key, value []byte, r batch.Record) {
 	}
 	p.open.Append(key, value, r)
 	if p.open.Len() >= o.cfg.BatchRecords || p.open.Size() >= o.cfg.BatchBytes {
-		o.seal(p, o.out)
+		o.enqueue(p)
 	}
+}
+
+// flush sends what Emit has sealed, once the batch is known to be good: nothing of a failed one leaves the step.
+func (o *outbox) flush(out *protocol.Effects) {
+	for _, p := range o.flat {
+		if len(p.queue) > 0 {
+			o.drain(p, out)
+		}
+	}
+}
+
+// enqueue seals the open buffer of p without sending it.
+func (o *outbox) enqueue(p *output) {
+	p.queue = append(p.queue, protocol.Data{Batch: p.open})
+	p.open = nil
+	o.queued++
 }
 
 // linger arms the timer for open buffers; call it at the end of a step that emitted.
@@ -103,9 +118,8 @@ func (o *outbox) sealAll(out *protocol.Effects) {
 
 func (o *outbox) seal(p *output, out *protocol.Effects) {
 	if p.open != nil {
-		f := protocol.Data{Batch: p.open}
-		p.open = nil
-		o.push(p, f, out)
+		o.enqueue(p)
+		o.drain(p, out)
 	}
 }
 

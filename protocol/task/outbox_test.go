@@ -58,8 +58,9 @@ func (d *outboxDesk) emit(edge int, hash uint32, size int) {
 	}
 	d.in[ch-1] = append(d.in[ch-1], d.last)
 	d.born[d.last] = d.now
-	d.o.begin(d.now, &d.out)
+	d.o.begin(d.now)
 	d.o.Emit(edge, key, make([]byte, size), batch.Record{Hash: hash})
+	d.o.flush(&d.out)
 }
 
 func (d *outboxDesk) broadcast(id protocol.CheckpointID) {

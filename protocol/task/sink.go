@@ -140,7 +140,7 @@ func (s *Sink) onSurveyed(now protocol.Time, ev protocol.Surveyed, out *protocol
 		return
 	}
 	switch {
-	case ev.Outcome == protocol.NotFound || ev.Outcome == protocol.Denied:
+	case ev.Outcome == protocol.NotFound || ev.Outcome == protocol.Denied || ev.Outcome == protocol.OK && len(ev.Ranges) == 0:
 		s.failf(protocol.FailState, out, "topic %q or its ledger %q: %s; create it, or grant this job its rights", s.cfg.Topic, s.cfg.Ledger, ev.Outcome)
 	case ev.Outcome != protocol.OK:
 		s.ops.Add("back-off of survey", now.Add(s.cfg.RetryDelay), sinkOp{ledger: op.ledger, backoff: true})

@@ -29,6 +29,7 @@ type snapshots struct {
 type run struct {
 	protocol.Run
 	object  protocol.Object // until durable
+	weight  int64           // about the size of the object
 	durable bool
 }
 
@@ -91,14 +92,19 @@ func (s *snapshots) restore(now protocol.Time, out *protocol.Effects) bool {
 	s.bodies, s.missing = make([][]byte, len(runs)), len(runs)
 	for i, r := range runs {
 		s.lineage = append(s.lineage, &run{Run: r, durable: true})
-		s.load(now, stepRestore, i, r.Key, out)
+		s.load(now, stepRestore, i, r.Key, r.Size, out)
 	}
 	return len(runs) == 0
 }
 
-func (s *snapshots) load(now protocol.Time, step snapshotStep, at int, key protocol.ObjectKey, out *protocol.Effects) {
-	op := s.ops.Add("load of "+string(key), now.Add(s.cfg.IOTimeout), snapshotOp{step: step, at: at})
+func (s *snapshots) load(now protocol.Time, step snapshotStep, at int, key protocol.ObjectKey, size int64, out *protocol.Effects) {
+	op := s.ops.Add("load of "+string(key), now.Add(s.patience(size)), snapshotOp{step: step, at: at})
 	out.Append(protocol.Load{Op: op, Key: key})
+}
+
+// patience is how long a request with a body of size may take: large ones take longer.
+func (s *snapshots) patience(size int64) protocol.Duration {
+	return s.cfg.IOTimeout + protocol.Duration(size>>20)*protocol.Second
 }
 
 func (s *snapshots) onLoaded(now protocol.Time, ev protocol.Loaded, out *protocol.Effects) snapshotAnswer {
@@ -157,7 +163,7 @@ func (s *snapshots) freeze(now protocol.Time, id protocol.CheckpointID, out *pro
 	frozen := s.cfg.State.Freeze()
 	out.Append(protocol.Note{Kind: protocol.NoteFrozen, Checkpoint: id})
 	if frozen.Len() > 0 {
-		s.store(now, s.add(frozen), out)
+		s.store(now, s.add(frozen, int64(frozen.Size())), out)
 	}
 	snap := &snapshot{checkpoint: id, lineage: append([]*run(nil), s.lineage...)}
 	if snap.durable() {
@@ -173,14 +179,14 @@ func (s *snapshots) name() protocol.ObjectKey {
 	return protocol.ObjectKey(fmt.Sprintf("data/%s/%s-%d/%06d", s.cfg.Start.Scope, s.cfg.Stage, s.cfg.Index, s.seq))
 }
 
-func (s *snapshots) add(o protocol.Object) *run {
-	r := &run{Run: protocol.Run{Key: s.name()}, object: o}
+func (s *snapshots) add(o protocol.Object, weight int64) *run {
+	r := &run{Run: protocol.Run{Key: s.name()}, object: o, weight: weight}
 	s.lineage = append(s.lineage, r)
 	return r
 }
 
 func (s *snapshots) store(now protocol.Time, r *run, out *protocol.Effects) {
-	op := s.ops.Add("store of "+string(r.Key), now.Add(s.cfg.IOTimeout), snapshotOp{step: stepStore, run: r})
+	op := s.ops.Add("store of "+string(r.Key), now.Add(s.patience(r.weight)), snapshotOp{step: stepStore, run: r})
 	out.Append(protocol.Store{Op: op, Key: r.Key, Object: r.object})
 }
 
@@ -197,7 +203,7 @@ func (s *snapshots) onStored(now protocol.Time, ev protocol.Stored, out *protoco
 	case protocol.OK:
 		return s.onDurable(now, r, ev.Size, ev.Sum, out)
 	case protocol.Conflict:
-		check := s.ops.Add("check of "+string(r.Key), now.Add(s.cfg.IOTimeout), snapshotOp{step: stepCheck, run: r, sum: ev.Sum})
+		check := s.ops.Add("check of "+string(r.Key), now.Add(s.patience(r.weight)), snapshotOp{step: stepCheck, run: r, sum: ev.Sum})
 		out.Append(protocol.Load{Op: check, Key: r.Key})
 	case protocol.Denied:
 		return snapshotAnswer{broken: fmt.Sprintf("store of %s: access denied, or no space left", r.Key)}
@@ -254,9 +260,9 @@ func (s *snapshots) onDeadline(now protocol.Time, out *protocol.Effects) {
 func (s *snapshots) onExpired(now protocol.Time, op snapshotOp, out *protocol.Effects) {
 	switch op.step {
 	case stepRestore, stepRestoreBackoff:
-		s.load(now, stepRestore, op.at, s.lineage[op.at].Key, out)
+		s.load(now, stepRestore, op.at, s.lineage[op.at].Key, s.lineage[op.at].Size, out)
 	case stepGather, stepGatherBackoff:
-		s.load(now, stepGather, op.at, s.merge.inputs[op.at].Key, out)
+		s.load(now, stepGather, op.at, s.merge.inputs[op.at].Key, s.merge.inputs[op.at].Size, out)
 	case stepStore, stepCheck, stepBackoff:
 		s.store(now, op.run, out)
 	}

@@ -52,7 +52,7 @@ func (s *Source) Step(now protocol.Time, ev protocol.Event, out *protocol.Effect
 	if s.failed {
 		return
 	}
-	s.out.begin(now, out)
+	s.out.begin(now)
 	switch ev := ev.(type) {
 	case protocol.Started:
 		s.self = ev.Self

@@ -102,7 +102,13 @@ func TestLedgerKeys(t *testing.T) {
 		}
 		t1, n1 := draw()
 		t2, n2 := draw()
-		if same := t1 == t2 && n1 == n2; same != (string(LedgerKey(t1, n1)) == string(LedgerKey(t2, n2))) {
+		key := func(job, sink string, task protocol.TaskID, n protocol.CheckpointID) string {
+			return string(LedgerKey(protocol.Committable{Scope: protocol.Scope{Job: job}, Sink: sink, Task: task, Checkpoint: n}))
+		}
+		if key("a.b", "c", t1, n1) == key("a", "b.c", t1, n1) {
+			t.Fatal("two jobs that share a ledger topic share a key")
+		}
+		if same := t1 == t2 && n1 == n2; same != (key("j", "s", t1, n1) == key("j", "s", t2, n2)) {
 			t.Fatalf("keys of %d/%d and %d/%d", t1, n1, t2, n2)
 		}
 	})

@@ -32,9 +32,10 @@ func DecodeLedger(value []byte) (protocol.LedgerRecord, error) {
 	return l, r.Err()
 }
 
-// LedgerKey is the key of a ledger record: compaction keeps one record per task and checkpoint.
-func LedgerKey(task protocol.TaskID, id protocol.CheckpointID) []byte {
-	return codec.AppendUint(codec.AppendUint(nil, task), id)
+// LedgerKey is the key of a committable's ledger record: compaction keeps one record per sink task and checkpoint.
+func LedgerKey(c protocol.Committable) []byte {
+	b := codec.AppendString(codec.AppendString(nil, c.Scope.Job), c.Sink)
+	return codec.AppendUint(codec.AppendUint(b, c.Task), c.Checkpoint)
 }
 
 // LedgerTopic is the topic that holds a sink's ledger: one partition per sink task, compacted, no time retention.

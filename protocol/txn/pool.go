@@ -203,7 +203,7 @@ func (p *Pool) Prepare(now protocol.Time, id protocol.CheckpointID, ledger *batc
 	s := p.filling
 	p.filling = nil
 	s.c.Checkpoint, s.state = id, slotFlushing
-	ledger.Append(LedgerKey(p.cfg.Task, id), EncodeLedger(Proof(s.c)), batch.Record{Offset: -1})
+	ledger.Append(LedgerKey(s.c), EncodeLedger(Proof(s.c)), batch.Record{Offset: -1})
 	s.ledger = s.seq + 1
 	p.send(now, s, p.cfg.Ledger.Topic, p.cfg.Ledger.Partition, ledger, out)
 	deadline := now.Add(p.cfg.IOTimeout)
@@ -300,7 +300,7 @@ func (p *Pool) Unsealed(id protocol.CheckpointID) []protocol.Committable {
 func (p *Pool) Age(now protocol.Time, list []protocol.Committable) []protocol.Committable {
 	aged := append([]protocol.Committable(nil), list...)
 	for i := range aged {
-		if s := p.slot(aged[i].ID); s != nil {
+		if s := p.slot(aged[i].ID); s != nil && s.c.Checkpoint == aged[i].Checkpoint {
 			aged[i].Age = now.Sub(s.first)
 		}
 	}
@@ -351,7 +351,7 @@ func (p *Pool) Pending(list []protocol.Wait) []protocol.Wait { return p.ops.Appe
 // digest folds a record into h: FNV-1a over lengths and bytes.
 func digest(h uint64, key, value []byte) uint64 {
 	for _, field := range [2][]byte{key, value} {
-		h = (h ^ uint64(len(field))) * 1099511628211
+		h = (h ^ uint64(len(field)+1)) * 1099511628211
 		for _, c := range field {
 			h = (h ^ uint64(c)) * 1099511628211
 		}
