@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/protocol"
 	"weir/protocol/batch"
 	"weir/protocol/state"
 	"weir/protocol/task"
@@ -73,7 +74,11 @@ func (c *chain) edges(nodes ...*node) []int {
 // Process implements task.Code.
 func (c *chain) Process(in *batch.Batch, st state.Keyed, out task.Emitter) (err error) {
 	defer func() {
-		if r := recover(); r != nil {
+		r := recover()
+		if b, ours := r.(protocol.Broken); ours {
+			panic(b) // a bug of weir's, not of the job's
+		}
+		if r != nil {
 			err = &task.CodeError{Operator: c.operator(), Record: c.index, Err: cause(r)}
 		}
 	}()

@@ -34,9 +34,15 @@ func (e *Effects) All() []Effect { return e.list }
 // Reset empties the list and keeps its memory.
 func (e *Effects) Reset() { clear(e.list); e.list = e.list[:0] }
 
-// Assert panics with what when a programming error shows: it is on in production too, because going on would be worse.
+// Broken is what Assert panics with. Whoever recovers from panics of user code panics with it again.
+type Broken string
+
+// Error says what is broken.
+func (b Broken) Error() string { return "protocol: broken invariant: " + string(b) }
+
+// Assert panics with Broken when a programming error shows: it is on in production too, because going on would be worse.
 func Assert(ok bool, what string) {
 	if !ok {
-		panic("protocol: broken invariant: " + what)
+		panic(Broken(what))
 	}
 }

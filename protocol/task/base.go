@@ -96,7 +96,11 @@ func (b *base) sound(out *protocol.Effects) bool {
 // call turns a panic of user code that the code itself did not catch into an error.
 func (b *base) call(in *batch.Batch) (err error) {
 	defer func() {
-		if r := recover(); r != nil {
+		r := recover()
+		if b, ours := r.(protocol.Broken); ours {
+			panic(b)
+		}
+		if r != nil {
 			err = &CodeError{Operator: b.cfg.Stage, Err: fmt.Errorf("panic: %v", r)}
 		}
 	}()

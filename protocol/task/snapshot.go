@@ -127,9 +127,11 @@ func (s *snapshots) onLoaded(now protocol.Time, ev protocol.Loaded, out *protoco
 func intact(r protocol.Run, ev protocol.Loaded) string {
 	switch {
 	case ev.Outcome == protocol.NotFound:
-		return fmt.Sprintf("run %s is not in the bucket: somebody removed it", r.Key)
+		return fmt.Sprintf("run %s is not in the bucket: somebody removed it; restore it from a copy", r.Key)
 	case ev.Outcome == protocol.Denied:
 		return fmt.Sprintf("run %s: access denied", r.Key)
+	case ev.Outcome == protocol.Corrupt:
+		return fmt.Sprintf("run %s is damaged: what was read is not what was written (the log says how); restore it from a copy", r.Key)
 	case int64(len(ev.Body)) != r.Size || protocol.Sum(sha256.Sum256(ev.Body)) != r.Sum:
 		return fmt.Sprintf("run %s: %d bytes read, they are not the %d bytes written", r.Key, len(ev.Body), r.Size)
 	}

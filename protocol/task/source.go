@@ -1,6 +1,8 @@
 package task
 
 import (
+	"fmt"
+
 	"weir/protocol"
 	"weir/protocol/batch"
 	"weir/protocol/pending"
@@ -146,9 +148,9 @@ func resume(restored []protocol.Position, fresh protocol.Position, r protocol.Ra
 		case p.TopicID != fresh.TopicID:
 			return p, "the topic was deleted and created again since the checkpoint: its offsets mean other records"
 		case p.Next < r.Start:
-			return p, "the checkpoint's offset is below the log's start: records were deleted before they were read"
+			return p, fmt.Sprintf("the checkpoint's offset %d is below the log's start %d: %d records were deleted before they were read, and are lost to this job", p.Next, r.Start, r.Start-p.Next)
 		case p.Next > r.End:
-			return p, "the checkpoint's offset is above the log's end: the log lost records"
+			return p, fmt.Sprintf("the checkpoint's offset %d is above the log's end %d: the log lost records", p.Next, r.End)
 		}
 		return p, ""
 	}

@@ -221,7 +221,7 @@ func (p *Pool) OnProduced(now protocol.Time, ev protocol.Produced) {
 		return
 	}
 	if ev.Outcome != protocol.OK {
-		p.breakf(true, "transaction %q: a record was not acknowledged: %s", s.id, ev.Outcome)
+		p.refused(s, ev)
 		return
 	}
 	if s.state == slotFlushing && ev.Seq == s.ledger {
@@ -233,6 +233,15 @@ func (p *Pool) OnProduced(now protocol.Time, ev protocol.Produced) {
 	if s.unacked > 0 {
 		p.ops.Add("answers of "+string(s.id), now.Add(p.cfg.IOTimeout), poolOp{opAnswer, s})
 	}
+}
+
+// refused breaks the pool. A refusal comes again at every try, so that it counts against the restart limit.
+func (p *Pool) refused(s *slot, ev protocol.Produced) {
+	if ev.Outcome == protocol.Denied {
+		p.breakf(false, "transaction %q: the broker refuses records for topic %q or its ledger: they are larger than its max.message.bytes, or this job may not write there (the log has the cause)", s.id, p.cfg.Topic)
+		return
+	}
+	p.breakf(true, "transaction %q: a record was not acknowledged: %s", s.id, ev.Outcome)
 }
 
 func (p *Pool) slot(id protocol.TransactionalID) *slot {

@@ -249,6 +249,10 @@ func TestProduced(t *testing.T) {
 				d.whole() // nothing is waited for
 				return
 			}
+			if o == protocol.Denied { // it would come again at every try: it counts
+				d.broken("refuses records", false)
+				return
+			}
 			d.broken("not acknowledged", true)
 		})
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/protocol"
@@ -16,8 +17,9 @@ type box struct {
 	wake   *sync.Cond
 	inbox  []protocol.Event
 	timers map[protocol.TimerID]*time.Timer
-	// Invariant: once closed, nothing is posted or taken any more.
-	closed bool
+	ended  chan struct{} // closed when the goroutine has ended; nil: none was begun
+	// Invariant: set under mu; from then on nothing is posted or taken, and nothing of a step that ends later is performed.
+	closed atomic.Bool
 }
 
 func newBox(self protocol.Address) *box {
@@ -29,7 +31,7 @@ func newBox(self protocol.Address) *box {
 // post enqueues an event.
 func (b *box) post(ev protocol.Event) {
 	b.mu.Lock()
-	if !b.closed {
+	if !b.closed.Load() {
 		b.inbox = append(b.inbox, ev)
 	}
 	b.mu.Unlock()
@@ -39,7 +41,9 @@ func (b *box) post(ev protocol.Event) {
 // prepend puts an event before everything that waits.
 func (b *box) prepend(ev protocol.Event) {
 	b.mu.Lock()
-	b.inbox = append([]protocol.Event{ev}, b.inbox...)
+	if !b.closed.Load() {
+		b.inbox = append([]protocol.Event{ev}, b.inbox...)
+	}
 	b.mu.Unlock()
 	b.wake.Signal()
 }
@@ -48,10 +52,10 @@ func (b *box) prepend(ev protocol.Event) {
 func (b *box) take(empty []protocol.Event) []protocol.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for len(b.inbox) == 0 && !b.closed {
+	for len(b.inbox) == 0 && !b.closed.Load() {
 		b.wake.Wait()
 	}
-	if b.closed {
+	if b.closed.Load() {
 		return nil
 	}
 	full := b.inbox
@@ -66,7 +70,7 @@ func (b *box) set(id protocol.TimerID, in time.Duration) {
 	if old := b.timers[id]; old != nil {
 		old.Stop()
 	}
-	if b.closed {
+	if b.closed.Load() {
 		return
 	}
 	var t *time.Timer
@@ -77,7 +81,7 @@ func (b *box) set(id protocol.TimerID, in time.Duration) {
 // fire posts Woken unless the timer was set again in the meantime.
 func (b *box) fire(id protocol.TimerID, t **time.Timer) {
 	b.mu.Lock()
-	if b.timers[id] == *t && !b.closed {
+	if b.timers[id] == *t && !b.closed.Load() {
 		delete(b.timers, id)
 		b.inbox = append(b.inbox, protocol.Woken{Timer: id})
 	}
@@ -97,16 +101,42 @@ func (b *box) clear(id protocol.TimerID) {
 // close drops the inbox and the timers; the goroutine ends after its step.
 func (b *box) close() {
 	b.mu.Lock()
-	b.closed, b.inbox = true, nil
+	b.closed.Store(true)
+	b.inbox = nil
 	for _, t := range b.timers {
 		t.Stop()
 	}
+	clear(b.timers)
 	b.mu.Unlock()
 	b.wake.Broadcast()
 }
 
-func (b *box) isClosed() bool {
+// begin makes the box one whose goroutine gone waits for; the goroutine calls what is returned when it ends.
+func (b *box) begin() (end func()) {
+	ended := make(chan struct{})
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.closed
+	b.ended = ended
+	b.mu.Unlock()
+	return func() { close(ended) }
+}
+
+// gone waits for the goroutine to end, until limit is closed; false: it has not ended.
+func (b *box) gone(limit <-chan struct{}) bool {
+	b.mu.Lock()
+	ended := b.ended
+	b.mu.Unlock()
+	if ended == nil {
+		return true
+	}
+	select {
+	case <-ended:
+		return true
+	default:
+	}
+	select {
+	case <-ended:
+		return true
+	case <-limit:
+		return false
+	}
 }

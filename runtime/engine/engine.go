@@ -12,7 +12,8 @@ import (
 	"weir/protocol/state"
 )
 
-// Options is what makes an engine. Every field is required but Observe and OnNote.
+// Options is what makes an engine. Every field is required but Observe and OnNote, which are called from several
+// goroutines at a time: one per machine.
 type Options struct {
 	Plan        *job.Plan
 	Incarnation protocol.Incarnation // random, never zero
@@ -24,7 +25,7 @@ type Options struct {
 	Logger      *slog.Logger
 	// Observe sees every step: the event and the effects, in order, before they are performed. It must not keep them.
 	Observe func(self protocol.Address, now protocol.Time, ev protocol.Event, effects []protocol.Effect)
-	// OnNote sees every Note; it is called from several goroutines.
+	// OnNote sees every Note.
 	OnNote func(protocol.Address, protocol.Note)
 }
 
@@ -49,7 +50,7 @@ type Engine struct {
 	coordinator *box
 	worker      *box
 	verdict     chan protocol.Verdict
-	machines    sync.WaitGroup
+	broken      chan error // what ends the process although no machine has said so; the first counts
 
 	mu     sync.Mutex
 	region *region // the tasks of the running attempt; nil: none
@@ -61,15 +62,17 @@ type region struct {
 	// Invariant: boxes has one box per task of the plan from the start, so that a frame for a task that is spawned
 	// later waits there. Index 0 is not used.
 	boxes []*box
-	tasks sync.WaitGroup
 }
 
 // Self is the node id of the only process: roles in several processes come later.
 const Self protocol.NodeID = 1
 
+// closeTimeout is how long Run waits, at its end, for steps under way. What they would still do is not performed.
+const closeTimeout = time.Second
+
 // New makes an engine; nothing runs before Run.
 func New(opt Options) *Engine {
-	e := &Engine{opt: opt, verdict: make(chan protocol.Verdict, 1)}
+	e := &Engine{opt: opt, verdict: make(chan protocol.Verdict, 1), broken: make(chan error, 1)}
 	e.coordinator = newBox(protocol.Address{Node: Self, Task: protocol.CoordinatorTask})
 	e.worker = newBox(protocol.Address{Node: Self, Task: protocol.WorkerTask})
 	e.coordinator.machine = opt.Plan.NewCoordinator([]protocol.NodeID{Self})
@@ -77,20 +80,20 @@ func New(opt Options) *Engine {
 	return e
 }
 
-// Run drives the machines until the coordinator ends the process, or ctx does: then nothing more is performed.
+// Run drives the machines until the coordinator ends the process, or ctx does: then nothing more is performed. Any
+// other error means that the process must end, because a machine is broken or a step does not end: another Run would
+// meet what is left of this one.
 func (e *Engine) Run(ctx context.Context) (protocol.Verdict, error) {
 	for _, b := range []*box{e.worker, e.coordinator} {
 		b.post(protocol.Started{Self: b.self, Incarnation: e.opt.Incarnation})
-		e.machines.Add(1)
-		go func() {
-			defer e.machines.Done()
-			e.drive(b, nil)
-		}()
+		e.begin(b, nil)
 	}
 	defer e.close()
 	select {
 	case v := <-e.verdict:
 		return v, nil
+	case err := <-e.broken:
+		return protocol.Verdict{}, err
 	case <-ctx.Done():
 		return protocol.Verdict{}, ctx.Err()
 	}
@@ -100,35 +103,70 @@ func (e *Engine) Run(ctx context.Context) (protocol.Verdict, error) {
 func (e *Engine) Stop() { e.coordinator.post(protocol.StopAsked{}) }
 
 func (e *Engine) close() {
-	e.coordinator.close()
-	e.worker.close()
-	e.machines.Wait()
-	e.halt()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	for _, b := range []*box{e.coordinator, e.worker} {
+		b.close()
+		b.gone(ctx.Done())
+	}
+	e.drop(ctx.Done())
 }
 
-// drive steps one machine through its inbox until the box is closed. r is the region of a task's box.
+// begin drives a box on a goroutine. r is the region of a task's box.
+func (e *Engine) begin(b *box, r *region) {
+	end := b.begin()
+	go func() {
+		defer end()
+		e.drive(b, r)
+	}()
+}
+
+// drive steps one machine through its inbox until the box is closed.
 func (e *Engine) drive(b *box, r *region) {
-	var out protocol.Effects
 	var events []protocol.Event
-	var last protocol.Time
+	var ev protocol.Event
+	defer func() {
+		if p := recover(); p != nil {
+			e.die(e.panicked(b, ev, p))
+		}
+	}()
+	s := stepper{e: e, b: b, r: r}
 	for {
 		if events = b.take(events); events == nil {
 			return
 		}
-		for i, ev := range events {
-			events[i] = nil
-			last = max(last+1, e.opt.Clock.Now())
-			out.Reset()
-			b.machine.Step(last, ev, &out)
-			if e.opt.Observe != nil {
-				e.opt.Observe(b.self, last, ev, out.All())
-			}
-			for _, ef := range out.All() {
-				e.perform(b, r, last, ef)
-			}
-			if b.isClosed() {
+		for i := range events {
+			ev, events[i] = events[i], nil
+			s.step(ev)
+			if b.closed.Load() {
 				return
 			}
 		}
+	}
+}
+
+// stepper is one machine at work.
+type stepper struct {
+	e    *Engine
+	b    *box
+	r    *region
+	out  protocol.Effects
+	last protocol.Time // of the last step
+}
+
+// step takes one event and performs what follows from it, in order. Once the box is closed nothing more is performed:
+// the machine is no more, as after a crash at this point.
+func (s *stepper) step(ev protocol.Event) {
+	s.last = max(s.last+1, s.e.opt.Clock.Now())
+	s.out.Reset()
+	s.b.machine.Step(s.last, ev, &s.out)
+	if s.e.opt.Observe != nil {
+		s.e.opt.Observe(s.b.self, s.last, ev, s.out.All())
+	}
+	for _, ef := range s.out.All() {
+		if s.b.closed.Load() {
+			return
+		}
+		s.e.perform(s.b, s.r, s.last, ef)
 	}
 }

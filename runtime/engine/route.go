@@ -1,6 +1,10 @@
 package engine
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"weir/protocol"
@@ -38,6 +42,8 @@ func (e *Engine) perform(b *box, r *region, now protocol.Time, ef protocol.Effec
 		e.verdict <- ef.Verdict
 	case protocol.Note:
 		e.note(b.self, ef)
+	default:
+		protocol.Assert(false, fmt.Sprintf("the engine has no way for a %T", ef))
 	}
 }
 
@@ -85,42 +91,57 @@ func (e *Engine) spawn(start protocol.TaskStart) {
 	r := e.region
 	e.mu.Unlock()
 	b := r.boxes[start.Task]
-	b.machine = e.opt.Plan.NewTask(start, job.Deps{Pool: e.opt.Pool, NewState: e.opt.NewState})
-	b.prepend(protocol.Started{Self: b.self, Incarnation: e.opt.Incarnation})
-	r.tasks.Add(1)
-	go func() {
-		defer r.tasks.Done()
-		e.drive(b, r)
-	}()
-}
-
-// halt drops the tasks of this process. It waits for their steps to end: a task never waits for anything, so this is
-// short, and afterwards nothing of the old attempt is performed.
-func (e *Engine) halt() {
-	e.mu.Lock()
-	r := e.region
-	e.region = nil
-	e.mu.Unlock()
-	if r == nil {
+	var f protocol.Failure
+	if b.machine, f = e.build(start); b.machine == nil {
+		e.fail(b, r, f)
 		return
 	}
-	for _, b := range r.boxes {
-		b.close()
-	}
-	r.tasks.Wait()
-	e.opt.Log.CloseSlots()
+	b.prepend(protocol.Started{Self: b.self, Incarnation: e.opt.Incarnation})
+	e.begin(b, r)
+}
+
+// build makes a task's machine. The job's factory runs there, so that a panic is the user's.
+func (e *Engine) build(start protocol.TaskStart) (m protocol.Machine, f protocol.Failure) {
+	defer func() {
+		if p := recover(); p != nil {
+			stage := e.opt.Plan.Graph.Stages[e.opt.Plan.Tasks[start.Task-1].Stage].ID
+			f = protocol.Failure{Kind: protocol.FailUser, Operator: stage, Offset: -1, Text: fmt.Sprintf("the job's factory panicked: %v", p)}
+			e.opt.Logger.Warn("the job's factory panicked", "task", e.name(protocol.Address{Node: Self, Task: start.Task}), "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	return e.opt.Plan.NewTask(start, job.Deps{Pool: e.opt.Pool, NewState: e.opt.NewState}), f
 }
 
 // fail ends a task; the worker hears of it.
 func (e *Engine) fail(b *box, r *region, f protocol.Failure) {
 	b.close()
-	e.opt.Logger.Warn("task failed", "task", b.self.Task, "kind", f.Kind, "operator", f.Operator, "text", f.Text)
+	args := []any{"task", e.name(b.self), "kind", f.Kind.String(), "operator", f.Operator, "cause", f.Text}
+	if f.Offset >= 0 {
+		args = append(args, "partition", f.Partition, "offset", f.Offset)
+	}
+	e.opt.Logger.Warn("task failed", args...)
 	e.worker.post(protocol.Died{Scope: r.scope, Task: b.self.Task, Failure: f})
 }
 
+// note logs at the level of what is noted, and counts.
 func (e *Engine) note(self protocol.Address, n protocol.Note) {
-	e.opt.Logger.Debug(string(n.Kind), "task", self.Task, "checkpoint", uint64(n.Checkpoint), "detail", n.Detail)
+	if level := levelOf(n.Kind); e.opt.Logger.Enabled(context.Background(), level) {
+		e.opt.Logger.Log(context.Background(), level, string(n.Kind), "task", e.name(self), "checkpoint", uint64(n.Checkpoint), "detail", n.Detail)
+	}
 	if e.opt.OnNote != nil {
 		e.opt.OnNote(self, n)
 	}
+}
+
+// levelOf is what an operator must see, may see, or sees when asked for.
+func levelOf(k protocol.NoteKind) slog.Level {
+	switch k {
+	case protocol.NoteLost, protocol.NoteDeposed:
+		return slog.LevelError
+	case protocol.NoteRestart, protocol.NoteTimedOut, protocol.NoteSlotAbandoned, protocol.NoteStrayFenced:
+		return slog.LevelWarn
+	case protocol.NoteClaimed, protocol.NoteRecommitted, protocol.NoteDrained, protocol.NoteFinal:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
 }

@@ -18,7 +18,7 @@ import (
 // Config is what a job's process is told by its flags.
 type Config struct {
 	Brokers []string
-	// Bucket is file:///folder (or a plain path) or s3://bucket/prefix.
+	// Bucket is a folder's path, or s3://bucket/prefix: then S3 says the same in parts.
 	Bucket string
 	S3     s3.Options
 	Job    protocol.Config
@@ -34,17 +34,22 @@ type settings struct {
 	s3                                               s3.Options
 }
 
-// Parse reads a job's flags; problems are written to stderr in words.
+// Parse reads a job's flags. The error is flag.ErrHelp when help was asked for, and written to stderr. What Config.Log
+// gets goes there too.
 func Parse(name string, args []string, stderr io.Writer) (Config, error) {
 	var s settings
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	fs.SetOutput(stderr)
+	fs.SetOutput(io.Discard) // an error is told once, by the caller
 	s.define(fs)
-	if err := fs.Parse(args); err != nil {
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fs.SetOutput(stderr)
+		fs.Usage()
 		return Config{}, err
-	}
-	if fs.NArg() > 0 {
-		return Config{}, fmt.Errorf("%s: argument %q is not a flag; see -help", name, fs.Arg(0))
+	case err != nil:
+		return Config{}, fmt.Errorf("%w; see -help", err)
+	case fs.NArg() > 0:
+		return Config{}, fmt.Errorf("argument %q is not a flag; see -help", fs.Arg(0))
 	}
 	return s.config(stderr)
 }
@@ -96,24 +101,27 @@ func (s *settings) config(stderr io.Writer) (Config, error) {
 	case len(c.Brokers) == 0:
 		return Config{}, errors.New("-brokers is missing: name at least one as host:port")
 	case c.Bucket == "":
-		return Config{}, errors.New("-bucket is missing: s3://bucket/prefix, or a folder as file:///path")
+		return Config{}, errors.New("-bucket is missing: s3://bucket/prefix, or a folder as file:///path or as a plain path")
 	}
 	return c, c.locate()
 }
 
-// locate takes the bucket's URL apart.
+// locate takes the bucket's URL apart. What has no scheme is a path as it stands, whatever bytes are in it.
 func (c *Config) locate() error {
+	if !strings.Contains(c.Bucket, "://") {
+		return nil
+	}
 	u, err := url.Parse(c.Bucket)
 	switch {
 	case err != nil:
 		return fmt.Errorf("-bucket %q: %w", c.Bucket, err)
-	case u.Scheme == "" || u.Scheme == "file":
+	case u.Scheme == "file" && u.Host == "" && u.Path != "" && u.RawQuery == "" && u.Fragment == "":
 		c.Bucket = u.Path
 	case u.Scheme == "s3" && u.Host != "":
 		c.S3.Bucket, c.S3.Prefix, c.S3.PathStyle = u.Host, strings.Trim(u.Path, "/"), c.S3.Endpoint != ""
 		c.S3.AccessKey, c.S3.SecretKey = os.Getenv("WEIR_S3_ACCESS_KEY"), s3.Secret(os.Getenv("WEIR_S3_SECRET_KEY"))
 	default:
-		return fmt.Errorf("-bucket %q: it must be s3://bucket/prefix, or a folder as file:///path", c.Bucket)
+		return fmt.Errorf("-bucket %q: it must be s3://bucket/prefix, or a folder as file:///path or as a plain path", c.Bucket)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -55,8 +56,13 @@ func Run(factory func() *weir.Job, name string, args []string, stderr io.Writer)
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 		return exitRefused
 	}
-	defer p.close()
-	return p.run(stderr)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	p.obey(ctx, cancel)
+	code, text := p.run(ctx)
+	p.close() // before the last word is said
+	fmt.Fprintf(stderr, "%s: %s\n", name, text)
+	return code
 }
 
 // process is a job with its devices.
@@ -64,6 +70,7 @@ type process struct {
 	engine *engine.Engine
 	log    *kafka.Device
 	store  bucket
+	logger *slog.Logger
 }
 
 // bucket is a store device that can be probed.
@@ -86,7 +93,7 @@ func open(factory func() *weir.Job, cfg Config) (*process, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
 	pool, clock := new(engine.Pool), engine.NewClock()
-	p := new(process)
+	p := &process{logger: cfg.Log}
 	if p.log, err = kafka.New(kafka.Options{Brokers: cfg.Brokers, Pool: pool, Now: clock.Now, Logger: cfg.Log, IOTimeout: std(cfg.Job.IOTimeout)}); err != nil {
 		return nil, err
 	}
@@ -94,22 +101,31 @@ func open(factory func() *weir.Job, cfg Config) (*process, error) {
 		p.close()
 		return nil, err
 	}
-	p.engine = engine.New(engine.Options{Plan: plan, Incarnation: incarnation(), Store: p.store, Log: p.log, Clock: clock, Pool: pool, NewState: newState, Logger: cfg.Log})
+	me := incarnation()
+	p.engine = engine.New(engine.Options{Plan: plan, Incarnation: me, Store: p.store, Log: p.log, Clock: clock, Pool: pool, NewState: newState, Logger: cfg.Log})
+	cfg.Log.Info("job starts", "job", graph.Name, "incarnation", fmt.Sprintf("%x", uint64(me)), "brokers", cfg.Brokers, "bucket", cfg.Bucket)
 	return p, nil
 }
 
 func newState(owned state.Groups, total int) state.Keyed { return memory.New(owned, total) }
 
-// probe asks broker and bucket for what the job needs. Only the ledgers, which are the job's own, are created.
+// probe asks broker and bucket for what the job needs, and looks at what is there. Only when nothing speaks against the
+// start are the ledgers created, which are the job's own.
 func (p *process) probe(ctx context.Context, plan *job.Plan, cfg Config) (err error) {
 	reads, writes, ledgers := plan.Topics()
 	if err := p.log.Probe(ctx, append(reads, writes...)...); err != nil {
+		return err
+	}
+	if err := checkLimit(ctx, cfg.Brokers, std(cfg.Job.TxnTimeout), cfg.Log); err != nil {
 		return err
 	}
 	if p.store, err = openBucket(ctx, cfg); err != nil {
 		return err
 	}
 	if err := p.store.Probe(ctx); err != nil {
+		return err
+	}
+	if err := inspect(ctx, p.store, plan); err != nil {
 		return err
 	}
 	topics := make(map[string]kafka.Topic, len(ledgers))
@@ -121,7 +137,7 @@ func (p *process) probe(ctx context.Context, plan *job.Plan, cfg Config) (err er
 
 func openBucket(ctx context.Context, cfg Config) (bucket, error) {
 	if cfg.S3.Bucket == "" {
-		d, err := localfs.Open(cfg.Bucket)
+		d, err := localfs.OpenWith(cfg.Bucket, localfs.Options{Logger: cfg.Log})
 		if err != nil {
 			return nil, err
 		}
@@ -151,25 +167,52 @@ func incarnation() protocol.Incarnation {
 	return protocol.Incarnation(binary.BigEndian.Uint64(b[:]) | 1)
 }
 
-func (p *process) run(stderr io.Writer) int {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+// run runs the job and returns the exit code and the last word.
+func (p *process) run(ctx context.Context) (code int, text string) {
+	v, err := p.engine.Run(ctx)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return exitDone, "ended at the second signal, without a last checkpoint: the next start goes on from the newest one, and nothing is lost"
+	case err != nil:
+		return exitFailed, err.Error()
+	}
+	return ExitCode(v.Kind), words(v)
+}
+
+// obey acts on signals from now on: the first asks for a last checkpoint, the second calls end, the third kills.
+func (p *process) obey(ctx context.Context, end func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
 	go func() {
-		<-signals
-		p.engine.Stop()
-		<-signals
-		cancel()
+		defer signal.Stop(signals)
+		for _, act := range []func(){p.stop, end} {
+			select {
+			case <-signals:
+				act()
+			case <-ctx.Done():
+				return
+			}
+		}
 	}()
-	v, err := p.engine.Run(ctx)
-	if err != nil {
-		fmt.Fprintln(stderr, "ended at the second signal, without a last checkpoint; nothing is lost")
-		return exitDone
+}
+
+func (p *process) stop() {
+	p.logger.Info("asked to stop: a last checkpoint is taken; a second signal ends the process without it")
+	p.engine.Stop()
+}
+
+// words is a verdict as the operator reads it, with what there is to do.
+func words(v protocol.Verdict) string {
+	switch v.Kind {
+	case protocol.Finished, protocol.Stopped:
+		return v.Text
+	case protocol.Deposed:
+		return "deposed: " + v.Text + ". That process goes on with the job; this one has dropped its tasks, and nothing of them is lost or doubled. Run one of them only"
+	case protocol.Exhausted:
+		return "exhausted: " + v.Text + ". Nothing of the failed attempts is committed. Remove the cause and start the job again: it goes on from its newest checkpoint"
+	case protocol.LostWork, protocol.Refused:
 	}
-	fmt.Fprintf(stderr, "%s: %s\n", v.Kind, v.Text)
-	return ExitCode(v.Kind)
+	return v.Kind.String() + ": " + v.Text
 }
 
 // ExitCode is the process's exit code for a verdict.

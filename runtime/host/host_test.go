@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"os"
@@ -90,9 +89,9 @@ func start(t *testing.T, addr, dir string) (*process, chan int) {
 	}
 	code := make(chan int, 1)
 	go func() {
-		var b bytes.Buffer
-		code <- p.run(&b)
-		t.Log(b.String())
+		c, text := p.run(t.Context())
+		t.Log(text)
+		code <- c
 	}()
 	return p, code
 }
@@ -100,10 +99,10 @@ func start(t *testing.T, addr, dir string) (*process, chan int) {
 func TestStopAndGoOnIsExactlyOnce(t *testing.T) {
 	addr, dir := broker(t, "in", "out"), t.TempDir()
 	const lives, each, keys = 3, 1000, 7
-	for range lives {
+	for life := range lives {
 		feed(t, addr, each, keys)
 		p, code := start(t, addr, dir)
-		time.Sleep(700 * time.Millisecond)
+		readAll(t, addr, (life+1)*each)
 		p.engine.Stop()
 		if c := <-code; c != exitDone {
 			t.Fatalf("exit code %d", c)
@@ -133,6 +132,7 @@ func TestRefusals(t *testing.T) {
 		{"unreachable broker", "no broker of", args("127.0.0.1:1", dir)},
 		{"bucket is a file", "host_test.go", args(broker(t, "in", "out"), "host_test.go")},
 		{"odd bucket", "s3://bucket/prefix", []string{"-brokers", addr, "-bucket", "ftp://x"}},
+		{"unknown flag", "-odd; see -help", []string{"-odd"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var b strings.Builder
