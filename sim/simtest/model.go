@@ -119,34 +119,7 @@ func add(all *checker.Verdict, v checker.Verdict) {
 		}
 		all.Tally[i].N += t.N
 	}
-	all.Scope.Inputs += v.Scope.Inputs
 	all.Scope.Records += v.Scope.Records
 	all.Scope.Effects += v.Scope.Effects
 	all.Scope.Values += v.Scope.Values
-	all.Scope.Keys += v.Scope.Keys
-}
-
-func (c *check) inputTopics() (topics []string) {
-	for _, in := range c.inputs {
-		topics = append(topics, in.topic)
-	}
-	return topics
-}
-
-func (c *check) outputTopics() (topics []string) {
-	for _, out := range c.outputs {
-		topics = append(topics, out.topic)
-	}
-	return topics
-}
-
-// match wants each of the job's topics named in the options, once, and no other.
-func (c *check) match(option string, topics, named []string) {
-	for _, topic := range topics {
-		c.want(slices.Contains(named, topic), "the job's topic %q is in no %s", topic, option)
-	}
-	for i, topic := range named {
-		c.want(slices.Contains(topics, topic), "%s names topic %q, which the job does not use that way", option, topic)
-		c.want(!slices.Contains(named[:i], topic), "%s names topic %q twice", option, topic)
-	}
 }

@@ -57,6 +57,10 @@ func (f *failure) verdict(b *strings.Builder) {
 		if n := len(v.Failures) - mostFailures; n > 0 {
 			fmt.Fprintf(b, "\n  and %d more", n)
 		}
+		if f.Broken != scenarios.ExactlyOnce {
+			text, _, _ := strings.Cut(f.Run.Failure.Error(), "\n")
+			fmt.Fprintf(b, "\n  and the run did not come to its end: %s", text)
+		}
 	case f.Broken != "":
 		fmt.Fprintf(b, "%s: %s", f.Broken, f.Message)
 	case f.Unknown:
