@@ -14,6 +14,7 @@ type child struct {
 	exe, dir, addr string
 	cmd            *exec.Cmd
 	file           *os.File
+	lives          int
 }
 
 // stopTimeout is for a graceful end.
@@ -21,14 +22,24 @@ const stopTimeout = 20 * time.Second
 
 func (c *child) log() string { return filepath.Join(c.dir, "job.log") }
 
+// args are the flags of a life of the job.
+func (c *child) args(life int) []string {
+	return []string{"-brokers", c.addr, "-bucket", filepath.Join(c.dir, "checkpoints"), "-record", c.recording(life), "-interval", demoInterval, "-timeout", "10s",
+		"-heartbeat", "100ms", "-node-timeout", "5s", "-restart-delay", "100ms", "-io-timeout", "5s", "-parallelism", "2", "-log", "warn"}
+}
+
+func (c *child) recording(life int) string {
+	return filepath.Join(c.dir, fmt.Sprintf("recording-%d.txt", life))
+}
+
 func (c *child) start() error {
 	f, err := os.OpenFile(c.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	c.file = f
-	c.cmd = exec.Command(c.exe, "-brokers", c.addr, "-bucket", filepath.Join(c.dir, "checkpoints"), "-interval", demoInterval, "-timeout", "10s",
-		"-heartbeat", "100ms", "-node-timeout", "5s", "-restart-delay", "100ms", "-io-timeout", "5s", "-parallelism", "2", "-log", "warn")
+	c.lives++
+	c.cmd = exec.Command(c.exe, c.args(c.lives)...)
 	c.cmd.Env = append(os.Environ(), childEnv+"=1")
 	c.cmd.Stdout, c.cmd.Stderr = f, f
 	if err := c.cmd.Start(); err != nil {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"weir/faults"
 	"weir/reports"
 	"weir/runtime/embed"
+	"weir/runtime/engine"
 	"weir/runtime/host"
 	"weir/scenarios"
 )
@@ -30,11 +33,14 @@ const (
 
 // demo is the README's first command.
 func demo(args []string, stdout, stderr io.Writer) (int, error) {
-	fs := flags("demo", stderr)
-	seeds := fs.Int("seeds", demoSeeds, "seeds of the same job in the simulator")
-	keep := fs.String("dir", "", "folder for the broker's data, the checkpoints and the job's log; a temporary one without it")
-	if err := parse(fs, args); err != nil {
+	set := flags("demo", stderr)
+	seeds := set.Int("seeds", demoSeeds, "seeds of the same job in the simulator")
+	keep := set.String("dir", "", "folder for the broker's data, the checkpoints and the job's log; a temporary one without it")
+	if err := parse(set, args); err != nil {
 		return 0, err
+	}
+	if *seeds <= 0 {
+		return 0, fmt.Errorf("--seeds %d must be above zero", *seeds)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -57,6 +63,10 @@ func demo(args []string, stdout, stderr io.Writer) (int, error) {
 		return 1, nil
 	case code != 0:
 		return code, nil
+	}
+	if err := s.replay(); err != nil {
+		fmt.Fprintf(stderr, "weir demo: %v\n", err)
+		return reports.ExitCode(reports.Nondeterministic), nil
 	}
 	if code = s.hunt(*seeds); code == 0 {
 		fmt.Fprintf(stdout, "\nAll held. The job lost nothing and doubled nothing, on a broker and in %d simulated worlds, in %v.\n", *seeds, time.Since(began).Round(100*time.Millisecond))
@@ -188,9 +198,33 @@ func (s *show) verify(lines []string) (int, error) {
 	return 0, nil
 }
 
-// hunt is the second part: the same job, the same protocol code, in the simulator.
+// replay shows that the machines of the engine are those of the simulator: what they did is done again, byte for byte, by
+// fresh ones that are given the recorded events.
+func (s *show) replay() error {
+	var all engine.Replayed
+	for life := range s.job.lives {
+		f, err := os.Open(s.job.recording(life + 1))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // killed before it did anything
+		}
+		if err != nil {
+			return err
+		}
+		done, err := host.Replay(job.Job, s.job.args(life+1), f)
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("life %d of the job is not repeated by fresh machines: %w", life+1, err)
+		}
+		all.Steps += done.Steps
+		all.Machines += done.Machines
+	}
+	s.say("5. One core, not two: the recorded events of the job's %d lives, fed to %d fresh machines: the same effects, byte for byte, in all %d steps.", s.job.lives, all.Machines, all.Steps)
+	return nil
+}
+
+// hunt is the third part: the same job, the same protocol code, in the simulator.
 func (s *show) hunt(seeds int) int {
-	s.say("5. The same job, and the very same protocol code, in %d simulated worlds where processes die and stand still, networks break, requests get lost, late and doubled:", seeds)
+	s.say("6. The same job, and the very same protocol code, in %d simulated worlds where processes die and stand still, networks break, requests get lost, late and doubled:", seeds)
 	h := hunt{scenarios: []*scenarios.Scenario{scenarios.AccessLog()}, seeds: seeds, workers: 2, options: scenarios.Options{Limit: faults.Full()}}
 	r := h.run()
 	r.Text(s.out)

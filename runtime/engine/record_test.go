@@ -2,13 +2,12 @@ package engine_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,7 +18,6 @@ import (
 	accesslog "weir/cmd/accesslog/job"
 	"weir/cmd/accesslog/logs"
 	"weir/protocol"
-	"weir/protocol/batch"
 	"weir/protocol/job"
 	"weir/protocol/state"
 	"weir/protocol/state/memory"
@@ -29,130 +27,10 @@ import (
 	"weir/runtime/localfs"
 )
 
-// step is one step of one machine, as text: nothing of it is shared with the machine any more.
-type step struct {
-	now     protocol.Time
-	event   string
-	effects []string
-}
-
-// recording is every step of every machine of one life of a process, in order per machine.
-type recording struct {
-	mu    sync.Mutex
-	steps map[protocol.Address][]step
-	bytes int
-}
-
-// most is how many bytes of text a recording holds; then it ends, for all machines.
-const most = 64 << 20
-
-func (r *recording) observe(self protocol.Address, now protocol.Time, ev protocol.Event, effects []protocol.Effect) {
-	s := step{now: now, event: protocol.Format(ev)}
-	size := len(s.event)
-	for _, ef := range effects {
-		s.effects = append(s.effects, protocol.Format(ef))
-		size += len(s.effects[len(s.effects)-1])
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.bytes += size; r.bytes < most {
-		r.steps[self] = append(r.steps[self], s)
-	}
-}
-
-// has reports whether an effect that begins so was recorded.
-func (r *recording) has(prefix string) bool {
-	for _, steps := range r.steps {
-		for _, s := range steps {
-			if slices.ContainsFunc(s.effects, func(e string) bool { return strings.HasPrefix(e, prefix) }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// lives are the steps of a machine, split where it was made anew.
-func lives(steps []step) (list [][]step) {
-	for i, s := range steps {
-		if strings.HasPrefix(s.event, "started") || i == 0 {
-			list = append(list, nil)
-		}
-		list[len(list)-1] = append(list[len(list)-1], s)
-	}
-	return list
-}
-
-// scribbler is a pool that spoils what it is given, so that a machine that kept an alias shows.
-type scribbler struct{}
-
-func (scribbler) Get() *batch.Batch  { return new(batch.Batch) }
-func (scribbler) Put(b *batch.Batch) { b.Scribble() }
-
 func newState(owned state.Groups, total int) state.Keyed { return memory.New(owned, total) }
 
-// fresh makes the machine of a life anew: the n-th of its address.
-func (r *recording) fresh(t *testing.T, plan *job.Plan, self protocol.Address, n int) protocol.Machine {
-	t.Helper()
-	switch self.Task {
-	case protocol.CoordinatorTask:
-		return plan.NewCoordinator([]protocol.NodeID{engine.Self})
-	case protocol.WorkerTask:
-		return plan.NewWorker()
-	}
-	for _, s := range r.steps[protocol.Address{Node: engine.Self, Task: protocol.WorkerTask}] {
-		for _, text := range s.effects {
-			if !strings.HasPrefix(text, "spawn ") {
-				continue
-			}
-			start := parse[protocol.Spawn](t, text).Start
-			if start.Task == self.Task {
-				if n--; n < 0 {
-					return plan.NewTask(start, job.Deps{Pool: scribbler{}, NewState: newState})
-				}
-			}
-		}
-	}
-	t.Fatalf("task %d was never spawned for its life %d", self.Task, n)
-	return nil
-}
-
-func parse[T any](t *testing.T, text string) T {
-	t.Helper()
-	v, err := protocol.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v.(T)
-}
-
-// replay feeds a machine the events of a life and returns where its effects differ from the recorded ones, or "".
-func replay(t *testing.T, m protocol.Machine, life []step) (diff string) {
-	t.Helper()
-	defer func() {
-		if p := recover(); p != nil {
-			diff = fmt.Sprint(p)
-		}
-	}()
-	var out protocol.Effects
-	for i, s := range life {
-		out.Reset()
-		m.Step(s.now, parse[protocol.Event](t, s.event), &out)
-		var got []string
-		for _, ef := range out.All() {
-			got = append(got, protocol.Format(ef))
-		}
-		if !slices.Equal(got, s.effects) {
-			return fmt.Sprintf("step %d at %d took %.500s\ngot  %q\nwant %q", i, s.now, s.event, got, s.effects)
-		}
-		for _, ef := range out.All() {
-			if r, ok := ef.(protocol.Release); ok {
-				r.Batch.Scribble()
-			}
-		}
-	}
-	return ""
-}
+// most is how many bytes of text a recording holds here.
+const most = 64 << 20
 
 // lossy loses the answers of some effects: what was asked happened all the same.
 type lossy struct {
@@ -214,7 +92,7 @@ func newSite(t *testing.T) *site {
 }
 
 // live runs the job until lines more are counted, and records it.
-func (s *site) live(t *testing.T, incarnation protocol.Incarnation, lines []string) *recording {
+func (s *site) live(t *testing.T, incarnation protocol.Incarnation, lines []string) string {
 	t.Helper()
 	clock, pool, quiet := engine.NewClock(), new(engine.Pool), slog.New(slog.DiscardHandler)
 	log, err := kafka.New(kafka.Options{Brokers: []string{s.addr}, Pool: pool, Now: clock.Now, Logger: quiet})
@@ -227,9 +105,10 @@ func (s *site) live(t *testing.T, incarnation protocol.Incarnation, lines []stri
 		t.Fatal(err)
 	}
 	defer store.Close()
-	r := &recording{steps: map[protocol.Address][]step{}}
+	var text bytes.Buffer
+	r := engine.NewRecorder(&text, most)
 	e := engine.New(engine.Options{Plan: s.plan, Incarnation: incarnation, Store: &lossy{Device: store}, Log: &lossy{Device: log}, Clock: clock, Pool: pool,
-		NewState: newState, Logger: quiet, Observe: r.observe})
+		NewState: newState, Logger: quiet, Observe: r.Observe})
 	ended := make(chan protocol.Verdict, 1)
 	go func() {
 		v, err := e.Run(t.Context())
@@ -243,7 +122,10 @@ func (s *site) live(t *testing.T, incarnation protocol.Incarnation, lines []stri
 	if v := <-ended; v.Kind != protocol.Stopped {
 		t.Fatal(v)
 	}
-	return r
+	if err := r.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
 }
 
 // feed appends lines in portions, each when the last one's results are committed.
@@ -278,43 +160,47 @@ func (s *site) feed(t *testing.T, lines []string) {
 func TestRecordedRunIsReplayed(t *testing.T) {
 	s := newSite(t)
 	lines := logs.Lines()
-	recordings := []*recording{s.live(t, 0x11, lines[:400]), s.live(t, 0x22, lines[400:800])}
-	steps, machines := 0, 0
-	for _, r := range recordings {
-		for self, all := range r.steps {
-			for n, life := range lives(all) {
-				machines++
-				steps += len(life)
-				if diff := replay(t, r.fresh(t, s.plan, self, n), life); diff != "" {
-					t.Errorf("task %d, life %d: %s", self.Task, n, diff)
-				}
-			}
+	recordings := []string{s.live(t, 0x11, lines[:400]), s.live(t, 0x22, lines[400:800])}
+	for i, r := range recordings {
+		done, err := engine.Replay(strings.NewReader(r), s.plan, newState)
+		if err != nil {
+			t.Errorf("life %d: %.2000v", i, err)
 		}
+		t.Logf("life %d: %d steps of %d machines", i, done.Steps, done.Machines)
 		for _, must := range []string{`note kind="checkpoint sealed"`, `note kind="region restarted"`, `note kind="recovery fenced"`, `note kind="head write found won"`, "store ", "send "} {
-			if !r.has(must) {
+			if !strings.Contains(r, "\n\t"+must) {
 				t.Errorf("the recording has no %s: it says less than it should", must)
 			}
 		}
 	}
-	if !recordings[1].has(`note kind="task restored" checkpoint=`) {
+	if !strings.Contains(recordings[1], `note kind="task restored" checkpoint=`) {
 		t.Error("nothing was restored in the second life")
 	}
-	t.Logf("%d steps of %d machines", steps, machines)
-	recordings[0].canary(t, s.plan)
+	canary(t, s.plan, recordings[0])
+	if done, err := engine.Replay(strings.NewReader(recordings[0][:len(recordings[0])-3]), s.plan, newState); err != nil || done.Steps == 0 {
+		t.Errorf("a recording that was cut off: %v, %v", done, err)
+	}
 }
 
-// canary sees to it that a difference would be seen: a life without some one of its events does not come out the same.
-func (r *recording) canary(t *testing.T, plan *job.Plan) {
+// canary sees to it that a difference would be seen: a recording without some one step of a machine does not come out
+// the same.
+func canary(t *testing.T, plan *job.Plan, recording string) {
 	t.Helper()
-	for _, task := range []protocol.TaskID{protocol.CoordinatorTask, protocol.WorkerTask, 1, 3, 5} {
-		self := protocol.Address{Node: engine.Self, Task: task}
-		life := lives(r.steps[self])[0]
+	steps := strings.SplitAfter(recording, "\n.\n")
+	for _, self := range []string{"1/0 ", "1/4294967295 ", "1/1 ", "1/3 ", "1/5 "} {
 		seen := false
-		for i := 1; i < len(life) && !seen; i++ {
-			seen = replay(t, r.fresh(t, plan, self, 0), slices.Delete(slices.Clone(life), i, i+1)) != ""
+		for i, s := range steps {
+			if !strings.HasPrefix(s, self) || strings.Contains(s, " started ") {
+				continue
+			}
+			without := strings.Join(slices.Delete(slices.Clone(steps), i, i+1), "")
+			if _, err := engine.Replay(strings.NewReader(without), plan, newState); err != nil {
+				seen = true
+				break
+			}
 		}
 		if !seen {
-			t.Errorf("task %d: no event makes a difference", task)
+			t.Errorf("%s: no step makes a difference", self)
 		}
 	}
 }

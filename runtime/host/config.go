@@ -23,11 +23,13 @@ type Config struct {
 	S3     s3.Options
 	Job    protocol.Config
 	Log    *slog.Logger
+	// Record is a file for a recording of every event and effect; empty: none.
+	Record string
 }
 
 // settings are the flags as they are typed.
 type settings struct {
-	brokers, bucket, level                           string
+	brokers, bucket, level, record                   string
 	interval, timeout, heartbeat, nodeTimeout, delay time.Duration
 	txn, io                                          time.Duration
 	cfg                                              protocol.Config
@@ -61,6 +63,7 @@ func (s *settings) define(fs *flag.FlagSet) {
 	fs.StringVar(&s.bucket, "bucket", os.Getenv("WEIR_BUCKET"), "where checkpoints live: s3://bucket/prefix, or a folder as file:///path (or WEIR_BUCKET)")
 	fs.StringVar(&s.s3.Endpoint, "s3-endpoint", "", "URL of an S3 server that is not AWS's")
 	fs.StringVar(&s.s3.Region, "s3-region", "", "region of the bucket")
+	fs.StringVar(&s.record, "record", "", "file for a recording of every event and effect, up to 256 MiB; costs speed")
 	fs.StringVar(&s.level, "log", "info", "debug, info, warn or error")
 	fs.DurationVar(&s.interval, "interval", std(d.Interval), "between checkpoints")
 	fs.DurationVar(&s.timeout, "timeout", std(d.Timeout), "of one checkpoint")
@@ -86,7 +89,7 @@ func (s *settings) config(stderr io.Writer) (Config, error) {
 	if err := s.cfg.Validate(); err != nil {
 		return Config{}, err
 	}
-	c := Config{Bucket: s.bucket, S3: s.s3, Job: s.cfg}
+	c := Config{Bucket: s.bucket, S3: s.s3, Job: s.cfg, Record: s.record}
 	for b := range strings.SplitSeq(s.brokers, ",") {
 		if b = strings.TrimSpace(b); b != "" {
 			c.Brokers = append(c.Brokers, b)

@@ -71,6 +71,9 @@ type process struct {
 	log    *kafka.Device
 	store  bucket
 	logger *slog.Logger
+	// recorder and its file are nil without -record.
+	recorder *engine.Recorder
+	file     *os.File
 }
 
 // bucket is a store device that can be probed.
@@ -101,8 +104,16 @@ func open(factory func() *weir.Job, cfg Config) (*process, error) {
 		p.close()
 		return nil, err
 	}
+	if err := p.record(cfg.Record); err != nil {
+		p.close()
+		return nil, err
+	}
 	me := incarnation()
-	p.engine = engine.New(engine.Options{Plan: plan, Incarnation: me, Store: p.store, Log: p.log, Clock: clock, Pool: pool, NewState: newState, Logger: cfg.Log})
+	opt := engine.Options{Plan: plan, Incarnation: me, Store: p.store, Log: p.log, Clock: clock, Pool: pool, NewState: newState, Logger: cfg.Log}
+	if p.recorder != nil {
+		opt.Observe = p.recorder.Observe
+	}
+	p.engine = engine.New(opt)
 	cfg.Log.Info("job starts", "job", graph.Name, "incarnation", fmt.Sprintf("%x", uint64(me)), "brokers", cfg.Brokers, "bucket", cfg.Bucket)
 	return p, nil
 }
@@ -152,6 +163,7 @@ func openBucket(ctx context.Context, cfg Config) (bucket, error) {
 }
 
 func (p *process) close() {
+	p.endRecording()
 	if p.log != nil {
 		p.log.Close()
 	}
