@@ -16,9 +16,11 @@ import (
 
 // TestGolden runs the scripts of testdata. Their commands:
 //
-//	job [sources=2] [bounded] [next=42] [tolerable=0]   makes a job, its bucket and its topics; next: a HEAD is there already
+//	job [sources=2] [bounded] [next=42] [tolerable=0] [restarts=0]   makes a job, its bucket and its topics; next: a HEAD is there already
 //	boot coordinator|worker [node=…] [workers=2,3]      begins a process
 //	crash node=…                           ends one
+//	stall node=…                           a process stands still: nothing reaches it, no timer fires; what it asked for may be late
+//	wake                                   whatever stood still goes on
 //	feed <topic>                           appends the lines below to a topic
 //	deliver <machine> <words…>             delivers the oldest item on its way to the machine whose text has the words
 //	answer <outcome> <machine> <words…>    delivers it with this outcome in place of the device's; [undone]: it did not take place
@@ -26,6 +28,8 @@ import (
 //	double <machine> <words…>              delivers it, and leaves it on its way
 //	hold <machine>|* [<words…>]            keeps run, stabilize and advance from it; without words: from the machine, timers too
 //	unhold                                 ends all holds
+//	away <outcome> <machine>|* <words…>    run and stabilize answer so whatever fits; it does not take place
+//	back                                   ends that
 //	run <machine>                          delivers what is on its way to the machine until nothing is
 //	stabilize [<duration>]                 delivers everything, lets time pass; prints notes and ends only
 //	advance <duration>                     lets time pass: timers fire, nothing is delivered
@@ -58,6 +62,8 @@ type script struct {
 	out   strings.Builder
 	brief bool
 	holds []selector
+	still []protocol.NodeID
+	away  []absence
 	inc   protocol.Incarnation
 	texts map[*Item]string // of items, which do not change
 }
@@ -66,6 +72,12 @@ type script struct {
 type selector struct {
 	machine string // "*": any
 	words   []string
+}
+
+// absence is a service that answers something else for a while.
+type absence struct {
+	selector
+	outcome protocol.Outcome
 }
 
 func (s *script) command(d *datadriven.TestData) error {
@@ -91,6 +103,14 @@ func (s *script) command(d *datadriven.TestData) error {
 		s.holds = append(s.holds, choose(args(d)))
 	case "unhold":
 		s.holds = nil
+	case "stall":
+		s.still = append(s.still, node(d, 0))
+	case "wake":
+		s.still = nil
+	case "away":
+		return s.leave(args(d))
+	case "back":
+		s.away = nil
 	case "run":
 		return s.run(d.CmdArgs[0].Key)
 	case "stabilize", "advance":
@@ -141,12 +161,13 @@ func node(d *datadriven.TestData, home protocol.NodeID) protocol.NodeID {
 func (s *script) job(d *datadriven.TestData) error {
 	cfg := Config()
 	cfg.Tolerable = number(d, "tolerable", cfg.Tolerable)
+	cfg.RestartLimit = number(d, "restarts", cfg.RestartLimit)
 	w, err := NewWorld(Words(number(d, "sources", 1), d.HasArg("bounded")), cfg)
 	if err != nil {
 		return err
 	}
 	*s = script{w: w, texts: map[*Item]string{}}
-	w.Observe, w.Held = s.observe, s.held
+	w.Observe, w.Held, w.Manner = s.observe, s.held, s.manner
 	if next := number(d, "next", 0); next > 0 {
 		h := checkpoint.Head{Job: w.Plan.Graph.Name, Seq: 1, Epoch: 1, Attempt: 1, Next: protocol.CheckpointID(next)}
 		w.Bucket.Put(checkpoint.HeadKey, h.Encode(nil))
@@ -256,17 +277,43 @@ func (s *script) answer(args []string) error {
 	if err != nil {
 		return err
 	}
+	o, err := outcome(args[0])
+	if err == nil {
+		s.w.Deliver(it, How{Outcome: o, NotDone: undone})
+	}
+	return err
+}
+
+func outcome(name string) (protocol.Outcome, error) {
 	for o := protocol.OK; o <= protocol.Corrupt; o++ {
-		if o.String() == args[0] {
-			s.w.Deliver(it, How{Outcome: o, NotDone: undone})
-			return nil
+		if o.String() == name {
+			return o, nil
 		}
 	}
-	return fmt.Errorf("there is no outcome %q", args[0])
+	return 0, fmt.Errorf("there is no outcome %q", name)
+}
+
+func (s *script) leave(args []string) error {
+	o, err := outcome(args[0])
+	s.away = append(s.away, absence{choose(args[1:]), o})
+	return err
+}
+
+// manner is the rule of World.Manner: a service that is away answers so.
+func (s *script) manner(it *Item) How {
+	for _, a := range s.away {
+		if a.fits(s.to(it), s.describe(it)) {
+			return How{Outcome: a.outcome, NotDone: true}
+		}
+	}
+	return How{}
 }
 
 // held is the rule of World.Held: some hold fits. Without words a hold is for the machine and its timers.
 func (s *script) held(m *Machine, it *Item) bool {
+	if m != nil && slices.Contains(s.still, m.Self.Node) {
+		return true
+	}
 	for _, h := range s.holds {
 		if it == nil && len(h.words) == 0 && h.fits(m, "") || it != nil && (m != nil || h.machine == "*") && h.fits(m, s.describe(it)) {
 			return true
@@ -285,7 +332,8 @@ func (s *script) run(name string) error {
 		if at < 0 {
 			return nil
 		}
-		s.w.Deliver(s.w.Items()[at], How{})
+		it := s.w.Items()[at]
+		s.w.Deliver(it, s.manner(it))
 	}
 	return fmt.Errorf("%s goes round in circles", name)
 }

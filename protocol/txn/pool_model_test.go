@@ -110,7 +110,7 @@ func (n *naive) opened(*rapid.T) {
 		n.broken = len(n.order)-len(n.in(naiveAbandoned)) < leastSlots
 	} else {
 		ev.Producer = s.producer
-		*s = naiveSlot{state: naiveOpen, producer: s.producer}
+		*s = naiveSlot{state: naiveOpen, producer: s.producer, opening: s.opening}
 	}
 	n.p.OnOpened(ev, &n.out)
 	n.quiet()
