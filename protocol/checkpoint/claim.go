@@ -102,6 +102,9 @@ func (c *Coordinator) claim(now protocol.Time, out *protocol.Effects) {
 	h.Attempt++
 	h.Sealed = max(h.Sealed, c.sealed)
 	h.Next += c.reserve()
+	if c.settledPast { // the ended attempt's recovery has fenced all that came before it
+		h.Pools = current(c.head.head)
+	}
 	h.Pools = append(h.Pools, c.pools(h)...)
 	c.head.propose(now, h, out)
 }
@@ -157,7 +160,7 @@ func (c *Coordinator) onClaimed(now protocol.Time, out *protocol.Effects) {
 	h := c.head.head
 	c.nextID = h.Next - c.reserve()
 	c.sealed = h.Sealed
-	c.broken = nil
+	c.broken, c.settledPast = nil, false
 	out.Append(protocol.Note{Kind: protocol.NoteClaimed, Detail: c.scope().String()})
 	c.phase = reading
 	c.manifests, c.loadsOwed = make([]*Manifest, len(h.Retained)), len(h.Retained)
@@ -308,6 +311,11 @@ func (c *Coordinator) onRecovered(now protocol.Time, out *protocol.Effects) {
 	if m := c.newest(); m != nil {
 		c.sealed = m.Checkpoint
 		c.erasable = m.Committables()
+	}
+	c.settledPast = true
+	if c.last.Kind != 0 {
+		c.becomeClosing(now, out)
+		return
 	}
 	c.list(now, out)
 	c.gather(now, out)

@@ -90,11 +90,16 @@ func staysSmall[T any](t *testing.T, magic string, v *T, encode func(*T) []byte,
 	body := whole[5 : len(whole)-4]
 	try := func(body []byte) error {
 		data := codec.Seal(nil, magic, 1, func(b []byte) []byte { return append(b, body...) })
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		_, err := decode(data)
-		runtime.ReadMemStats(&after)
-		if got := after.TotalAlloc - before.TotalAlloc; got > 4<<10+uint64(100*len(data)) {
+		var err error
+		got := uint64(math.MaxUint64)
+		for range 3 { // the whole process is counted: the least of three tries is decode's
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err = decode(data)
+			runtime.ReadMemStats(&after)
+			got = min(got, after.TotalAlloc-before.TotalAlloc)
+		}
+		if got > 4<<10+uint64(100*len(data)) {
 			t.Errorf("%d bytes allocated for a body of %d", got, len(body))
 		}
 		return err

@@ -74,12 +74,16 @@ type Coordinator struct {
 	failures int // checkpoints aborted in a row
 	restarts int // that count, since a seal
 	// Invariant: broken is why the region must restart as soon as HEAD is not being written; nil: it need not.
-	broken   *protocol.Failure
-	took     bool // this incarnation has the office
-	stopping bool // the operator wants a last checkpoint and an end
-	lastTrig protocol.Time
-	startBy  protocol.Time // deadline of gathering, starting or closing
-	// Invariant: last is how the process ends once it is closing.
+	broken  *protocol.Failure
+	took    bool // this incarnation has the office
+	counted bool // the failure that ended the last attempt has been counted
+	// settledPast says that this attempt's recovery has fenced everything older and found every decided transaction.
+	settledPast bool
+	stopping    bool // the operator wants a last checkpoint and an end
+	lastTrig    protocol.Time
+	startBy     protocol.Time // deadline of gathering, starting or closing
+	// Invariant: last is how the process ends; zero: not yet. Then it recovers, if it must, and closes: what is decided is
+	// committed before anybody leaves.
 	last protocol.Verdict
 }
 

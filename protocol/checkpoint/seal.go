@@ -149,14 +149,21 @@ func (c *Coordinator) tellSettled(out *protocol.Effects) {
 	}
 }
 
-// onStopAsked takes a last checkpoint and ends; before the tasks run there is nothing to save.
+// onStopAsked takes a last checkpoint and ends. While an attempt begins there is nothing to save, but what the one before
+// has decided is committed first.
 func (c *Coordinator) onStopAsked(now protocol.Time, out *protocol.Effects) {
 	c.stopping = true
+	stopped := protocol.Verdict{Kind: protocol.Stopped, Text: "stopped before the tasks ran"}
 	switch c.phase {
 	case running:
 		c.maybeLast(now, out)
-	case gathering, starting, restarting:
-		c.exit(protocol.Stopped, out, "stopped before the tasks ran; the newest checkpoint is %d", c.restored())
-	case loading, claiming, reading, recovering, closing, ended:
+	case loading:
+		c.exit(stopped.Kind, out, "%s", stopped.Text)
+	case gathering, starting:
+		c.last = stopped
+		c.becomeClosing(now, out)
+	case claiming, reading, recovering, restarting:
+		c.last = stopped
+	case closing, ended:
 	}
 }

@@ -64,6 +64,10 @@ func (c *Coordinator) onFinished(now protocol.Time, out *protocol.Effects) {
 	if c.head.head.Finished {
 		c.last = protocol.Verdict{Kind: protocol.Finished, Text: fmt.Sprintf("input read to its end; checkpoint %d is sealed", c.sealed)}
 	}
+	c.becomeClosing(now, out)
+}
+
+func (c *Coordinator) becomeClosing(now protocol.Time, out *protocol.Effects) {
 	c.phase, c.startBy = closing, now.Add(c.cfg.NodeTimeout)
 	c.ops.Drop(func(w work) bool { return w.kind == workList || w.kind == workStray })
 	for i := range c.members {

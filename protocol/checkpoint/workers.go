@@ -1,6 +1,10 @@
 package checkpoint
 
-import "weir/protocol"
+import (
+	"fmt"
+
+	"weir/protocol"
+)
 
 // member is a worker process as the coordinator sees it.
 type member struct {
@@ -12,6 +16,7 @@ type member struct {
 	used    protocol.Incarnation
 	tasks   []protocol.TaskStart // what it was told to run
 	running bool                 // it has said that it runs this attempt
+	lost    bool                 // it was taken for dead, and was not heard of since
 }
 
 // alive reports whether m was heard of lately.
@@ -52,6 +57,7 @@ func worker(n protocol.NodeID) protocol.Address {
 func (c *Coordinator) watch(now protocol.Time, out *protocol.Effects) {
 	for i := range c.members {
 		if m := &c.members[i]; m.used != 0 && !c.alive(m, now) {
+			m.lost = true
 			out.Append(protocol.Note{Kind: protocol.NoteWorkerLost})
 			c.breakdown(now, protocol.Failure{Kind: protocol.FailService, Text: "a worker is not heard of any more"}, out)
 			return
@@ -94,6 +100,10 @@ func (c *Coordinator) onTold(now protocol.Time, ev protocol.Told, out *protocol.
 	}
 	if m, ok := ev.Message.(protocol.Pong); ok {
 		c.onPong(now, ev.From, m, out)
+		return
+	}
+	if m, ok := ev.Message.(protocol.TaskFailed); ok && c.phase == restarting && m.Scope.SameAttempt(c.scope()) {
+		c.count(m.Failure)
 		return
 	}
 	if !scopeOf(ev.Message).SameAttempt(c.scope()) || c.phase != starting && c.phase != running {
@@ -147,7 +157,7 @@ func (c *Coordinator) onPong(now protocol.Time, from protocol.Address, m protoco
 		if w.node != from.Node {
 			continue
 		}
-		w.incarnation, w.heard = m.Scope.Incarnation, now
+		w.incarnation, w.heard, w.lost = m.Scope.Incarnation, now, false
 		runs := m.Running.SameAttempt(c.scope())
 		switch {
 		case c.scope().Older(m.Running):
@@ -172,7 +182,7 @@ func (c *Coordinator) onPong(now protocol.Time, from protocol.Address, m protoco
 	}
 }
 
-// gather waits for workers: for all of them a while, then for any.
+// gather waits for workers: for all that were not found dead a while, then for any.
 func (c *Coordinator) gather(now protocol.Time, out *protocol.Effects) {
 	c.phase, c.startBy = gathering, now.Add(c.cfg.NodeTimeout)
 	for i := range c.members {
@@ -184,12 +194,16 @@ func (c *Coordinator) gather(now protocol.Time, out *protocol.Effects) {
 
 func (c *Coordinator) maybeStart(now protocol.Time, out *protocol.Effects) {
 	var alive []*member
+	missing := 0
 	for i := range c.members {
-		if c.alive(&c.members[i], now) {
-			alive = append(alive, &c.members[i])
+		switch m := &c.members[i]; {
+		case c.alive(m, now):
+			alive = append(alive, m)
+		case !m.lost:
+			missing++
 		}
 	}
-	if len(alive) == 0 || len(alive) < len(c.members) && now < c.startBy {
+	if len(alive) == 0 || missing > 0 && now < c.startBy {
 		return
 	}
 	c.assign(alive)
@@ -289,23 +303,28 @@ func (c *Coordinator) breakdown(now protocol.Time, f protocol.Failure, out *prot
 
 // restart stops the tasks and claims a new attempt after a pause.
 func (c *Coordinator) restart(now protocol.Time, out *protocol.Effects) {
-	f := *c.broken
-	if f.Kind == protocol.FailUser || f.Kind == protocol.FailState {
-		c.restarts++
-	}
-	if c.restarts > c.cfg.RestartLimit {
-		c.exit(protocol.Exhausted, out, "%d restarts without a sealed checkpoint between them; the last failure: %s", c.restarts-1, describe(f))
-		return
-	}
-	out.Append(protocol.Note{Kind: protocol.NoteRestart, Detail: describe(f)})
-	c.phase, c.pending, c.sealing, c.aborting = restarting, nil, nil, nil
+	out.Append(protocol.Note{Kind: protocol.NoteRestart, Detail: describe(*c.broken)})
+	c.phase, c.pending, c.sealing, c.aborting, c.counted = restarting, nil, nil, nil, false
 	c.stopWorkers(out)
-	if c.stopping {
-		c.exit(protocol.Stopped, out, "stopped while restarting; the newest checkpoint is %d", c.restored())
-		return
-	}
 	c.ops.Drop(func(w work) bool { return w.kind != workDelete && w.kind != workErase })
 	c.ops.Add("restart delay", now.Add(c.cfg.RestartDelay), work{kind: workRestart})
+	if c.stopping {
+		c.last = protocol.Verdict{Kind: protocol.Stopped, Text: "stopped while restarting"}
+	}
+	c.count(*c.broken)
+}
+
+// count counts a failure of the attempt that has just ended, once. The cause may be heard of after its consequences: when
+// a task fails, its neighbours fail for want of a channel, and theirs may be the first word.
+func (c *Coordinator) count(f protocol.Failure) {
+	if c.counted || f.Kind != protocol.FailUser && f.Kind != protocol.FailState {
+		return
+	}
+	c.counted = true
+	if c.restarts++; c.restarts > c.cfg.RestartLimit {
+		c.last = protocol.Verdict{Kind: protocol.Exhausted,
+			Text: fmt.Sprintf("%d restarts without a sealed checkpoint between them; the last failure: %s", c.restarts-1, describe(f))}
+	}
 }
 
 func (c *Coordinator) stopWorkers(out *protocol.Effects) {
