@@ -109,7 +109,7 @@ func TestOnlyReplays(t *testing.T) {
 	var list []ID
 	var draws []uint64
 	for range 2000 {
-		if id, s, ok := in.Consult(MessageLost); ok {
+		if id, s, ok := in.Consult(MessageLost, Usual()); ok {
 			list, draws = append(list, id), append(draws, s.Uint64())
 		}
 	}
@@ -121,7 +121,7 @@ func TestOnlyReplays(t *testing.T) {
 	again.Only(kept)
 	var got []ID
 	for range 2000 {
-		if id, s, ok := again.Consult(MessageLost); ok {
+		if id, s, ok := again.Consult(MessageLost, Usual()); ok {
 			if want := draws[len(list)/2+len(got)]; s.Uint64() != want {
 				t.Fatalf("%v has other draws in the replay", id)
 			}
@@ -140,7 +140,7 @@ func TestPlanKeepsNamesWhenFaultsAreTakenAway(t *testing.T) {
 		t.Fatalf("a full plan has %d faults", len(plan))
 	}
 	half := NewInjector(4, Full())
-	half.Only([]ID{plan[3].ID, plan[7].ID})
+	half.Only([]ID{plan[7].ID, plan[3].ID, plan[7].ID})
 	got := half.Plan(1_000_000)
 	if len(got) != 2 || got[0] != plan[3] || got[1] != plan[7] {
 		t.Fatalf("plan of two is %v, want %v and %v", got, plan[3], plan[7])
@@ -148,6 +148,32 @@ func TestPlanKeepsNamesWhenFaultsAreTakenAway(t *testing.T) {
 	for _, f := range plan {
 		if id, err := ParseID(f.ID.String()); err != nil || id != f.ID {
 			t.Fatalf("%v parsed as %v, %v", f.ID, id, err)
+		}
+	}
+}
+
+// Odds make an occasion likelier, up to a bound, and leave its name and a kind that is off alone.
+func TestOdds(t *testing.T) {
+	for _, c := range []struct {
+		chance      int
+		odds        Odds
+		least, most int
+	}{
+		{10_000, Usual(), 70, 130}, {10_000, Odds{8, 0}, 700, 900}, {10, Odds{8, 20_000}, 150, 250}, {10_000, Odds{1000, 0}, 3800, 4200},
+		{900_000, Odds{8, 0}, 8800, 9200}, {0, Odds{8, 20_000}, 0, 0},
+	} {
+		var p Profile
+		p[ReplyLost] = c.chance
+		in, n := NewInjector(5, p), 0
+		for i := range uint64(10_000) {
+			if id, _, ok := in.Consult(ReplyLost, c.odds); ok {
+				if n++; id.N != i {
+					t.Fatalf("occasion %d is called %v", i, id)
+				}
+			}
+		}
+		if n < c.least || n > c.most {
+			t.Errorf("%+v: struck %d of 10000 times", c, n)
 		}
 	}
 }

@@ -52,6 +52,7 @@ func (i *Injector) Only(list []ID) {
 	}
 	for k := range i.allowed {
 		slices.Sort(i.allowed[k])
+		i.allowed[k] = slices.Compact(i.allowed[k]) // a partition strikes on several ways
 	}
 }
 
@@ -61,8 +62,20 @@ func (i *Injector) Off() { i.on = false }
 // On reports whether faults still strike.
 func (i *Injector) On() bool { return i.on }
 
+// Odds says how much likelier than others an occasion is hit by a kind that is on.
+type Odds struct {
+	Weight int // times the profile's chance
+	Least  int // millionths
+}
+
+// mostOften is the highest chance that Odds lead to, in millionths: what always fails tells nothing.
+const mostOften = 400_000
+
+// Usual are the odds of the profile.
+func Usual() Odds { return Odds{Weight: 1} }
+
 // Consult asks whether a fault of kind k strikes now; draws holds the fault's own draws.
-func (i *Injector) Consult(k Kind) (id ID, draws Stream, strikes bool) {
+func (i *Injector) Consult(k Kind, odds Odds) (id ID, draws Stream, strikes bool) {
 	if !i.on || i.profile[k] == 0 && !i.only {
 		return ID{}, Stream{}, false
 	}
@@ -71,7 +84,7 @@ func (i *Injector) Consult(k Kind) (id ID, draws Stream, strikes bool) {
 	if i.only {
 		strikes = i.take(id)
 	} else {
-		strikes = mix(i.seed^mix(kindPurpose(k, id.N)))%1_000_000 < uint64(i.profile[k])
+		strikes = mix(i.seed^mix(kindPurpose(k, id.N)))%1_000_000 < uint64(max(i.profile[k], min(max(i.profile[k]*odds.Weight, odds.Least), mostOften)))
 	}
 	if strikes {
 		draws = seeded(i.seed, kindPurpose(k, id.N))

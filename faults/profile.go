@@ -34,6 +34,16 @@ func Draw(c *Choice, limit Profile) Profile {
 	return p
 }
 
+// Raise is the profile with each of the kinds, unless it is off, at least at least.
+func (p Profile) Raise(least int, kinds ...Kind) Profile {
+	for _, k := range kinds {
+		if p[k] > 0 {
+			p[k] = max(p[k], least)
+		}
+	}
+	return p
+}
+
 func (k Kind) most() int {
 	switch k {
 	case CrashWorker, CrashInEffects, Pause, Partition, ChannelReset:

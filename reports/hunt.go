@@ -41,13 +41,36 @@ type Hunt struct {
 	Faults         map[string]uint64            `json:"faults"`
 	Phases         map[string]map[string]uint64 `json:"phases"`
 	Notes          map[string]uint64            `json:"notes"`
+	Targets        []Target                     `json:"targets,omitempty"`    // by scenario
+	Enumerated     *Enumerated                  `json:"enumerated,omitempty"` // in place of seeds
 	Failures       []Failure                    `json:"failures"`
+}
+
+// Target counts the seeds of a scenario that a fault met where it matters most.
+type Target struct {
+	Scenario string `json:"scenario"`
+	Seeds    int    `json:"seeds"`
+	// Window counts the seeds with a crash, a pause or a lost reply between the prepare and the seal of a checkpoint.
+	Window int `json:"between_prepare_and_seal"`
+	// Unknown counts the seeds with an EndTxn, a write of HEAD or a flush that ended Unknown.
+	Unknown int `json:"unknown_commit_head_or_flush"`
+}
+
+// Enumerated counts the cases of an enumeration: runs with one fault, or two, at one place, for every place.
+type Enumerated struct {
+	Crashes        int `json:"crashes"`         // behind every effect of every machine
+	Pairs          int `json:"pairs"`           // of coordinator and sink's worker, within one checkpoint
+	UnknownApplied int `json:"unknown_applied"` // outcomes Unknown of what had happened
+	UnknownLost    int `json:"unknown_lost"`    // of what never did
+	UnknownLate    int `json:"unknown_late"`    // of what happened later
+	Failures       int `json:"failures"`
 }
 
 // Failure is one seed that did not pass.
 type Failure struct {
 	Seed      string `json:"seed"`
 	Scenario  string `json:"scenario"`
+	Case      string `json:"case,omitempty"` // of an enumeration
 	Invariant string `json:"invariant"`
 	Message   string `json:"message"`
 	Repro     string `json:"repro"`
@@ -64,16 +87,29 @@ func JSON(w io.Writer, v any) error {
 // Text writes the hunt for a person.
 func (h *Hunt) Text(w io.Writer) {
 	wall := time.Duration(h.WallSeconds * float64(time.Second))
-	fmt.Fprintf(w, "%s: %d seeds of %s from %s in %v (%.0f seeds/s, %.2f M steps/s)\n", strings.ToUpper(h.Verdict), h.Seeds, h.Scenario, h.FirstSeed,
-		wall.Round(10*time.Millisecond), float64(h.Seeds)/h.WallSeconds, float64(h.Steps)/h.WallSeconds/1e6)
+	unit := "seeds"
+	if h.Enumerated != nil {
+		unit = "cases"
+	}
+	fmt.Fprintf(w, "%s: %d %s of %s from %s in %v (%.0f %s/s, %.2f M steps/s)\n", strings.ToUpper(h.Verdict), h.Seeds, unit, h.Scenario, h.FirstSeed,
+		wall.Round(10*time.Millisecond), float64(h.Seeds)/h.WallSeconds, unit, float64(h.Steps)/h.WallSeconds/1e6)
 	fmt.Fprintf(w, "  simulated %v, digest %s\n", (time.Duration(h.VirtualSeconds) * time.Second).Round(time.Second), h.Digest)
-	h.faultTable(w)
+	if e := h.Enumerated; e != nil {
+		fmt.Fprintf(w, "  enumerated %d crashes, %d pairs of crashes, unknown outcomes: %d lost, %d applied, %d late; %d failures\n", e.Crashes, e.Pairs, e.UnknownLost, e.UnknownApplied, e.UnknownLate, e.Failures)
+	} else {
+		h.faultTable(w)
+		h.targetTable(w)
+	}
 	for i, f := range h.Failures {
 		if i == 5 {
 			fmt.Fprintf(w, "… and %d more failures\n", len(h.Failures)-i)
 			break
 		}
-		fmt.Fprintf(w, "\nFAIL %s seed %s: %s\n%s\n  repeat: %s\n", f.Scenario, f.Seed, f.Invariant, indent(f.Message), f.Repro)
+		where := f.Seed
+		if f.Case != "" {
+			where += " case " + f.Case
+		}
+		fmt.Fprintf(w, "\nFAIL %s seed %s: %s\n%s\n  repeat: %s\n", f.Scenario, where, f.Invariant, indent(f.Message), f.Repro)
 	}
 }
 
@@ -91,6 +127,15 @@ func (h *Hunt) faultTable(w io.Writer) {
 			fmt.Fprintf(w, " %10d", h.Phases[kind][p])
 		}
 		fmt.Fprintln(w)
+	}
+}
+
+// targetTable shows how many seeds of each scenario were hit where it matters most.
+func (h *Hunt) targetTable(w io.Writer) {
+	fmt.Fprintf(w, "  %-22s %8s %s\n", "seeds with a fault", "all", "  crash, pause or lost reply from prepare to seal   EndTxn, HEAD or flush unknown")
+	for _, t := range h.Targets {
+		share := func(n int) float64 { return 100 * float64(n) / float64(max(t.Seeds, 1)) }
+		fmt.Fprintf(w, "  %-22s %8d %49.1f %% %29.1f %%\n", t.Scenario, t.Seeds, share(t.Window), share(t.Unknown))
 	}
 }
 

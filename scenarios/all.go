@@ -8,7 +8,11 @@ import (
 
 // All is every scenario, in the order in which a sweep takes them.
 func All() []*Scenario {
-	return []*Scenario{linear(), fanIn(), shuffle(), twoSinks(), bounded(), boundedAborted(), hashChain(), AccessLog()}
+	all := []*Scenario{linear(), fanIn(), shuffle(), twoSinks(), bounded(), boundedAborted(), hashChain(), AccessLog(), chain()}
+	for _, s := range all {
+		s.Stops = !s.Finishes
+	}
+	return all
 }
 
 // Named is the scenario of a name.
@@ -73,5 +77,15 @@ func boundedAborted() *Scenario {
 func hashChain() *Scenario {
 	s := of(jobs.HashChain(), "a hash chain per key over two input partitions: the order is a search")
 	s.Spec = chained("hashchain-out")
+	return s
+}
+
+// chain is two jobs: an aborted record of the first one, read by the second, would be counted twice.
+func chain() *Scenario {
+	first, second := jobs.ChainFirst(), jobs.ChainSecond()
+	s := of(first, "two jobs: what one commits is the input of the other")
+	s.Name, s.Second = "chain", &Second{second.Factory, second.Parallelism}
+	s.Outputs = append(s.Outputs, Output{Topic: "chain-out", Count: func(n int) int { return n }})
+	s.Spec = counted("chain-out", "chain-mid")
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"hash/crc32"
 
+	"weir"
 	"weir/faults"
 	"weir/protocol"
 	"weir/protocol/job"
@@ -15,14 +16,29 @@ import (
 type drawn struct {
 	cfg        protocol.Config
 	topology   sim.Topology
+	second     *drawn // with a second job
 	records    int
 	endVersion int16
 }
 
-// draw makes the configuration of a seed. Intervals of 30, 60 and 300 s are the usual ones in production; the short ones
-// make checkpoints meet faults more often.
+// draw makes the configuration of a seed.
 func (s *Scenario) draw(c *faults.Choice) drawn {
-	d := c.Stream("configuration")
+	out := s.drawJob(c.Stream("configuration"))
+	if s.Second != nil {
+		d := c.Stream("second configuration")
+		also := *s
+		also.Parallelism = s.Second.Parallelism
+		also.Interval = out.cfg.Interval * protocol.Duration(1+d.Pick(4)) / 2 // of another order it would seal thousands of checkpoints, or none
+		second := also.drawJob(d)
+		second.topology = apart(second.topology)
+		out.second = &second
+	}
+	return out
+}
+
+// drawJob makes one job's configuration. Intervals of 30, 60 and 300 s are the usual ones in production; the short ones
+// make checkpoints meet faults more often.
+func (s *Scenario) drawJob(d *faults.Stream) drawn {
 	interval := []protocol.Duration{200 * protocol.Millisecond, protocol.Second, 10 * protocol.Second, 30 * protocol.Second, 60 * protocol.Second, 300 * protocol.Second}[pick(d, 4, 4, 2, 1, 1, 1)]
 	interval = cmp.Or(s.Interval, interval)
 	cfg := protocol.Defaults()
@@ -33,7 +49,7 @@ func (s *Scenario) draw(c *faults.Choice) drawn {
 	cfg.Tolerable = d.Pick(3)
 	cfg.TxnTimeout = 4*(cfg.Timeout+interval*protocol.Duration(1+cfg.Tolerable)) + 20*protocol.Minute
 	cfg.IOTimeout = []protocol.Duration{3 * protocol.Second, 10 * protocol.Second, 35 * protocol.Second}[d.Pick(3)]
-	cfg.RestartLimit = 1000
+	cfg.RestartLimit = cmp.Or(s.RestartLimit, 1000)
 	cfg.KeyGroups = 16
 	cfg.Credit = 1 + d.Pick(4)
 	cfg.BatchRecords = []int{1, 3, 16, 64}[d.Pick(4)]
@@ -77,26 +93,54 @@ func topology(d *faults.Stream) sim.Topology {
 	return sim.Topology{Coordinators: []protocol.NodeID{1, 2}, Workers: []protocol.NodeID{11, 12, 13}}
 }
 
+// apart is the topology with nodes that no first job has.
+func apart(t sim.Topology) sim.Topology {
+	for _, list := range [][]protocol.NodeID{t.Coordinators, t.Workers} {
+		for i := range list {
+			list[i] += 100
+		}
+	}
+	return t
+}
+
+// spec is one job of the run, with the topics that it needs.
+func (s *Scenario) spec(factory func() *weir.Job, d *drawn) (sim.JobSpec, []sim.Topic) {
+	plan := s.plan(factory, d.cfg)
+	reads, _, _ := plan.Topics()
+	return sim.JobSpec{
+		Protocol: d.cfg, Topology: d.topology, NewJob: sim.JobOf(func() *job.Plan { return plan }, nil),
+		Manifests: sim.CheckpointManifests(), Inputs: reads,
+	}, sim.TopicsOf(plan, s.Partitions)
+}
+
 // config is the run of a seed.
 func (s *Scenario) config(seed uint64, opt Options) sim.Config {
 	choice := faults.NewChoice(seed)
-	d := s.draw(choice)
-	plan := s.plan(d.cfg)
-	topics := sim.TopicsOf(plan, s.Partitions)
+	cfg := s.configOf(seed, s.draw(choice), opt)
+	s.end(&cfg, choice)
+	return cfg
+}
+
+// configOf is the run of a configuration that was drawn or chosen.
+func (s *Scenario) configOf(seed uint64, d drawn, opt Options) sim.Config {
+	first, topics := s.spec(s.Factory, &d)
+	all, cfgs := []sim.JobSpec{first}, []protocol.Config{d.cfg}
+	if s.Second != nil {
+		second, more := s.spec(s.Second.Factory, d.second)
+		all, cfgs, topics = append(all, second), append(cfgs, d.second.cfg), append(topics, more...)
+	}
 	watch := &settled{scenario: s, records: d.records}
-	services := sim.Virtual(d.cfg, topics, tune(d))
+	services := sim.Virtual(topics, tune(d), cfgs...)
 	cfg := sim.Config{
-		Seed: seed, Protocol: d.cfg, Topology: d.topology,
-		NewJob: sim.JobOf(func() *job.Plan { return plan }, nil),
+		Seed: seed, Jobs: all,
 		Services: func(e sim.Env) sim.Services {
 			sv := services(e)
 			watch.log = sv.Outside
 			return sv
 		},
-		Settled:   watch.done,
-		Manifests: sim.CheckpointManifests(),
-		Profile:   faults.Draw(choice, opt.Limit),
-		Off:       opt.Off, Trace: opt.Trace, Replay: opt.Replay, Only: opt.Only,
+		Settled: watch.done,
+		Profile: faults.Draw(faults.NewChoice(seed), opt.Limit),
+		Off:     opt.Off, Trace: opt.Trace, Replay: opt.Replay, Only: opt.Only,
 	}
 	for _, in := range s.Inputs {
 		cfg.Feeds = append(cfg.Feeds, s.feed(in, d))
@@ -104,10 +148,24 @@ func (s *Scenario) config(seed uint64, opt Options) sim.Config {
 	for _, out := range s.Outputs {
 		cfg.Readers = append(cfg.Readers, sim.Reader{Topic: out.Topic, Every: d.cfg.Interval, Rewind: 20})
 	}
-	if s.Finishes {
-		cfg.Expect = protocol.Finished
-	}
 	return cfg
+}
+
+// end says how the run ends.
+func (s *Scenario) end(cfg *sim.Config, c *faults.Choice) {
+	d := c.Stream("stop")
+	switch {
+	case s.Finishes:
+		// It is soon over, with one checkpoint or two: faults have to hurry.
+		cfg.Expect, cfg.Limits.Horizon = protocol.Finished, protocol.Duration(d.Between(int64(300*protocol.Millisecond), int64(3*protocol.Second)))
+		cfg.Profile = cfg.Profile.Raise(10_000, faults.RequestLost, faults.ReplyLost, faults.RequestLate)
+		cfg.Profile = cfg.Profile.Raise(2, faults.CrashWorker, faults.CrashCoordinator, faults.CrashInEffects, faults.Pause)
+	case s.Stops && d.Chance(1, 8):
+		cfg.Expect = protocol.Stopped
+		pc := &cfg.Jobs[0].Protocol
+		horizon := protocol.Duration(d.Between(4, 12))*pc.Interval + protocol.Duration(d.Between(0, 3*int64(pc.NodeTimeout)))
+		cfg.Limits.Horizon, cfg.StopAfter = horizon, protocol.Duration(d.Between(1, int64(horizon)))
+	}
 }
 
 func (s *Scenario) feed(in Input, d drawn) sim.Feed {
@@ -118,7 +176,7 @@ func (s *Scenario) feed(in Input, d drawn) sim.Feed {
 			value := in.Make(i, draws.Pick(in.Keys))
 			p, key := draws.Pick(s.Partitions), in.key(i)
 			if key != nil {
-				p = int(crc32.ChecksumIEEE(key)) % s.Partitions
+				p = int(crc32.ChecksumIEEE(key) % uint32(s.Partitions))
 			}
 			return protocol.Partition(p), key, value
 		}}
@@ -169,9 +227,9 @@ func (w *settled) done() bool {
 // count reads on where it left off.
 func (w *settled) count(topic string, parts []place) (n int) {
 	for p := range parts {
-		entries, next := w.log.Read(topic, protocol.Partition(p), parts[p].at, 1<<20)
+		more, next := w.log.Count(topic, protocol.Partition(p), parts[p].at)
 		parts[p].at = next
-		parts[p].count += len(entries)
+		parts[p].count += more
 		n += parts[p].count
 	}
 	return n

@@ -14,7 +14,9 @@ type Scenario struct {
 	Name  string
 	About string // one line
 
-	Factory    func() *weir.Job
+	Factory func() *weir.Job
+	// Second, unless nil, is a job that reads what the first one writes.
+	Second     *Second
 	Inputs     []Input
 	Outputs    []Output
 	Partitions int // of every topic
@@ -23,13 +25,23 @@ type Scenario struct {
 	Fixed       bool
 	// Finishes says that the job's input is bounded: it must end by itself.
 	Finishes bool
+	// Stops says that the operator stops one seed in eight on the way.
+	Stops bool
 	// AbortedTail ends every input with a transaction that is aborted.
 	AbortedTail bool
 	// Interval is between checkpoints; zero: drawn.
 	Interval protocol.Duration
-	Spec     checker.Spec
+	// RestartLimit is the protocol's; zero: so high that faults never reach it.
+	RestartLimit int
+	Spec         checker.Spec
 	// Judge judges what was seen; nil: the checker does, by Spec.
 	Judge func(*checker.History) checker.Verdict
+}
+
+// Second is a second job on the same broker, with processes, a configuration and a bucket of its own.
+type Second struct {
+	Factory     func() *weir.Job
+	Parallelism int
 }
 
 // Input is a topic that clients outside the job write.
@@ -44,7 +56,7 @@ type Input struct {
 	Key func(i int) []byte
 }
 
-// Output is a topic that the job writes. Count is how many records it must hold in the end for n records in each input.
+// Output is a topic that a job writes. Count is how many records it must hold in the end for n records in each input.
 type Output struct {
 	Topic string
 	Count func(n int) int
@@ -79,11 +91,17 @@ func (o *Outcome) Passed() bool { return o.Broken == "" && !o.Unknown }
 
 // Run runs one seed. The same seed and options give the same outcome, in every process.
 //
-// A run that came to its end, also one that is stuck there, is judged as drained: what is missing then is lost.
+// A run that came to its end, also one that is stuck there, is judged as drained: what is missing then is lost. One that
+// was stopped on the way is not.
 func (s *Scenario) Run(seed uint64, opt Options) Outcome {
-	r := sim.Run(s.config(seed, opt))
+	return s.outcome(seed, s.config(seed, opt))
+}
+
+// outcome runs and judges.
+func (s *Scenario) outcome(seed uint64, cfg sim.Config) Outcome {
+	r := sim.Run(cfg)
 	stuck := r.Failure != nil && r.Failure.Class == "stuck"
-	h := r.History.Checker(r.Failure == nil || stuck)
+	h := r.History.Checker(cfg.Expect != protocol.Stopped && (r.Failure == nil || stuck))
 	o := Outcome{Scenario: s.Name, Seed: seed, Run: r, Verdict: s.judge(&h)}
 	switch {
 	case o.Verdict.Result == checker.Fail && !stuck:
@@ -103,9 +121,9 @@ func (s *Scenario) judge(h *checker.History) checker.Verdict {
 	return checker.Check(h, s.Spec)
 }
 
-// plan spreads the job; a scenario that cannot be planned is a programming error.
-func (s *Scenario) plan(cfg protocol.Config) *job.Plan {
-	g, err := weir.Graph(s.Factory)
+// plan spreads a job; a scenario that cannot be planned is a programming error.
+func (s *Scenario) plan(factory func() *weir.Job, cfg protocol.Config) *job.Plan {
+	g, err := weir.Graph(factory)
 	protocol.Assert(err == nil, s.Name+": its job cannot be built")
 	p, err := job.NewPlan(g, cfg)
 	protocol.Assert(err == nil, s.Name+": its job cannot be planned")

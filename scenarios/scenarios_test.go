@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"weir/faults"
+	"weir/protocol"
+	"weir/sim"
 )
 
 // sweep runs seeds of every scenario and returns the faults that struck.
@@ -32,6 +34,39 @@ func TestFaults(t *testing.T) {
 	for k := range faults.Kind(faults.Kinds) {
 		if all.Of(k) == 0 {
 			t.Errorf("%v never struck", k)
+		}
+	}
+}
+
+// Of every scenario's seeds a tenth at least must be hit where it matters most.
+func TestTargets(t *testing.T) {
+	for _, s := range All() {
+		seeds, window, unknown := 80, 0, 0
+		if s.Finishes {
+			seeds = 400 // short ones
+		}
+		for seed := range uint64(seeds) {
+			r := sim.Run(s.config(1000+seed, Options{Limit: faults.Full()}))
+			window += min(r.Targets.Window, 1)
+			unknown += min(r.Targets.Unknown, 1)
+		}
+		if t.Logf("%s: %d seeds, %d between prepare and seal, %d unknown", s.Name, seeds, window, unknown); window*10 < seeds || unknown*10 < seeds {
+			t.Errorf("%s: too few", s.Name)
+		}
+	}
+}
+
+// One seed in eight of a scenario without an end is stopped on the way, and ends in good order.
+func TestStops(t *testing.T) {
+	for _, s := range All() {
+		stopped := 0
+		for seed := range uint64(40) {
+			if o := s.Run(seed, Options{}); o.Run.Verdict.Kind == protocol.Stopped {
+				stopped++
+			}
+		}
+		if s.Stops == s.Finishes || s.Stops != (stopped > 0) || stopped > 12 {
+			t.Errorf("%s: %d of 40 seeds are stopped", s.Name, stopped)
 		}
 	}
 }

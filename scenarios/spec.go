@@ -47,9 +47,9 @@ func each(drop func(id []byte) bool, topics ...string) checker.Spec {
 	}
 }
 
-// counted expects each, with running counts per key.
-func counted(topic string) checker.Spec {
-	s := each(nil, topic)
+// counted expects each in all topics, with running counts per key in the first one.
+func counted(topic string, others ...string) checker.Spec {
+	s := each(nil, append(others, topic)...)
 	s.Folds = []checker.Fold{{
 		Topic: topic,
 		Key:   func(in *checker.Input) ([]byte, bool) { return keyOf(in.Value), true },

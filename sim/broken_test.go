@@ -45,7 +45,7 @@ type bend struct {
 
 // bent is a run with something wrong.
 func bent(cfg Config, b bend) Config {
-	services, newJob := cfg.Services, cfg.NewJob
+	services, newJob := cfg.Services, cfg.Jobs[0].NewJob
 	cfg.Services = func(e Env) Services {
 		s := services(e)
 		if b.services != nil {
@@ -53,7 +53,7 @@ func bent(cfg Config, b bend) Config {
 		}
 		return s
 	}
-	cfg.NewJob = func() Job {
+	cfg.Jobs[0].NewJob = func() Job {
 		j := newJob()
 		newTask, newCoordinator := j.NewTask, j.NewCoordinator
 		if b.task != nil {
@@ -92,7 +92,7 @@ func broken(t *testing.T, name string, task func(protocol.Machine) protocol.Mach
 
 func TestManifestOfWhatIsNotThere(t *testing.T) {
 	broken(t, "manifests", nil, func(s *Services, e Env) {
-		s.Bucket = device{s.Bucket, func(next protocol.Device, from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
+		s.Clients[0].Bucket = device{s.Clients[0].Bucket, func(next protocol.Device, from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
 			if st, ok := ef.(protocol.Store); ok && strings.HasPrefix(string(st.Key), "data/") {
 				e.Net.After(protocol.Millisecond, func() {
 					body := st.Object.Encode(nil)
@@ -107,7 +107,7 @@ func TestManifestOfWhatIsNotThere(t *testing.T) {
 
 func TestListedObjectDeleted(t *testing.T) {
 	broken(t, "deletes", nil, func(s *Services, e Env) {
-		s.Bucket = device{s.Bucket, func(next protocol.Device, from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
+		s.Clients[0].Bucket = device{s.Clients[0].Bucket, func(next protocol.Device, from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
 			next.Perform(from, ef, done)
 			if st, ok := ef.(protocol.Store); ok && strings.HasPrefix(string(st.Key), "data/") {
 				e.Net.After(500*protocol.Millisecond, func() { // it is listed by now
@@ -144,7 +144,7 @@ func TestCommitOfOlderAttempt(t *testing.T) {
 	cfg := jobConfig(1, false, false)
 	cfg.Profile = faults.Calm()
 	w := newWorld(cfg)
-	w.watch.scope = protocol.Scope{Epoch: 2, Attempt: 5}
+	w.job.scope = protocol.Scope{Epoch: 2, Attempt: 5}
 	committed := false
 	w.services.Committed = func(protocol.TransactionalID) bool { return committed }
 	for _, c := range []struct {
@@ -158,7 +158,7 @@ func TestCommitOfOlderAttempt(t *testing.T) {
 		{"somebody/else", false, true, false},
 		{"count/write/0/2.4/0", false, true, true},
 	} {
-		call := &call{}
+		call := &call{node: w.nodes[0]}
 		call.req.Kind, call.req.Object = "EndTxn", c.id
 		committed = c.before
 		before := w.watchRequest(call)
@@ -181,4 +181,25 @@ func TestPanicIsAFailure(t *testing.T) {
 			next.Step(now, ev, out)
 		}}
 	}, nil)
+}
+
+// A job that stops without looking for what it leaves open holds readers up.
+func TestStopThatLeavesTransactionsOpen(t *testing.T) {
+	blind := lies(func(ef protocol.Effect) protocol.Event {
+		if l, ok := ef.(protocol.ListTxns); ok {
+			return protocol.TxnsListed{Op: l.Op, Outcome: protocol.OK}
+		}
+		return nil
+	})
+	for seed := range uint64(40) {
+		cfg := bent(jobConfig(seed, false, true), bend{services: blind})
+		cfg.Profile, cfg.Expect, cfg.StopAfter = faults.Calm(), protocol.Stopped, 1500*protocol.Millisecond
+		if r := Run(cfg); r.Failure != nil {
+			if r.Failure.Name != "settles" {
+				t.Fatalf("found %v", r.Failure)
+			}
+			return
+		}
+	}
+	t.Fatal("40 seeds passed")
 }

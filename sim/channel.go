@@ -26,15 +26,16 @@ const rememberedAttempts = 8
 
 // attach joins a new task to its channels of this attempt; what waited for it goes on.
 func (w *World) attach(m *machine) {
-	for id, ch := range w.channels {
+	j := m.proc.node.job
+	for id, ch := range j.channels {
 		if ch.From == m.addr.Task {
-			c := w.conn(protocol.ChannelID(id), m.start.Scope, func(c *conn) bool { return c.from == nil })
+			c := j.conn(protocol.ChannelID(id), m.start.Scope, func(c *conn) bool { return c.from == nil })
 			c.from = m
 			m.outs = append(m.outs, c)
 			w.welcome(c, m)
 		}
 		if ch.To == m.addr.Task {
-			c := w.conn(protocol.ChannelID(id), m.start.Scope, func(c *conn) bool { return c.to == nil })
+			c := j.conn(protocol.ChannelID(id), m.start.Scope, func(c *conn) bool { return c.to == nil })
 			c.to = m
 			m.ins = append(m.ins, c)
 			w.welcome(c, m)
@@ -44,8 +45,8 @@ func (w *World) attach(m *machine) {
 
 // conn is the connection of a channel in an attempt with an end that is free; a task that is spawned a second time in
 // one attempt finds none, and so never hears of its peers.
-func (w *World) conn(id protocol.ChannelID, s protocol.Scope, free func(*conn) bool) *conn {
-	list := w.conns[id]
+func (j *tenant) conn(id protocol.ChannelID, s protocol.Scope, free func(*conn) bool) *conn {
+	list := j.conns[id]
 	for _, c := range list {
 		if c.scope.SameAttempt(s) && free(c) {
 			return c
@@ -55,7 +56,7 @@ func (w *World) conn(id protocol.ChannelID, s protocol.Scope, free func(*conn) b
 		list = append(list[:0], list[1:]...)
 	}
 	c := &conn{id: id, scope: s}
-	w.conns[id] = append(list, c)
+	j.conns[id] = append(list, c)
 	return c
 }
 
@@ -185,7 +186,7 @@ func (w *World) lost(c *conn, end *machine) {
 	if end == nil || end.dead || w.faults.On() && w.fate.Chance(1, 8) {
 		return
 	}
-	delay := protocol.Duration(w.fate.Spread(int64(10*protocol.Microsecond), int64(w.cfg.Protocol.Heartbeat)))
+	delay := protocol.Duration(w.fate.Spread(int64(10*protocol.Microsecond), int64(end.proc.node.job.cfg.Heartbeat)))
 	w.queue.push(w.now.Add(delay), item{kind: itEvent, m: end, ev: protocol.Lost{Channel: c.id}})
 }
 

@@ -8,7 +8,8 @@ import (
 // armed is a timed fault that waits for a phase of the protocol, or for its patience to end.
 type armed struct {
 	faults.Timed
-	addressed bool // to phase
+	job       *tenant // that it strikes
+	addressed bool    // to phase
 	phase     faults.Phase
 	patience  protocol.Time
 	cut       bool // of CrashInEffects: the next fitting step is cut
@@ -23,19 +24,25 @@ func (w *World) plan() {
 	}
 }
 
-// arm lets a fault strike now or, half the time, when the protocol reaches a drawn phase: rare phases are hit as often.
+// arm lets a fault strike now or, three times in four, when the protocol reaches a drawn phase: the short ones between
+// the prepare and the seal of a checkpoint are where bugs are.
 func (w *World) arm(f faults.Timed) {
 	if !w.faults.On() {
 		return
 	}
-	a := armed{Timed: f, addressed: f.Draws.Chance(1, 2)}
-	a.phase = faults.Phase(a.Draws.Pick(faults.Phases))
-	if !a.addressed || a.phase == w.watch.phase {
+	phases := [...]faults.Phase{
+		faults.Idle, faults.Triggered, faults.Triggered, faults.Prepared, faults.Prepared, faults.Prepared,
+		faults.Decided, faults.Decided, faults.Decided, faults.Recovering,
+	}
+	a := armed{Timed: f, addressed: f.Draws.Chance(3, 4)}
+	a.phase = phases[a.Draws.Pick(len(phases))]
+	a.job = w.jobs[a.Draws.Pick(len(w.jobs))]
+	if !a.addressed || a.phase == a.job.phase {
 		w.strike(&a)
 		return
 	}
 	w.armed = append(w.armed, a)
-	w.After(2*w.cfg.Protocol.Interval, func() { w.lose(f.ID) })
+	w.After(2*a.job.cfg.Interval, func() { w.lose(f.ID) })
 }
 
 // lose strikes an armed fault whose phase did not come.
@@ -49,11 +56,11 @@ func (w *World) lose(id faults.ID) {
 	}
 }
 
-// enter strikes, after a moment, what waited for the phase that begins.
-func (w *World) enter(p faults.Phase) {
+// enter strikes, after a moment, what waited for the phase that begins in j.
+func (w *World) enter(j *tenant, p faults.Phase) {
 	keep := w.armed[:0]
 	for _, a := range w.armed {
-		if a.cut || !a.addressed || a.phase != p {
+		if a.cut || !a.addressed || a.job != j || a.phase != p {
 			keep = append(keep, a)
 			continue
 		}
@@ -67,6 +74,7 @@ func (w *World) strike(a *armed) {
 	if !w.faults.On() {
 		return
 	}
+	w.job = a.job
 	switch a.ID.Kind {
 	case faults.CrashWorker:
 		w.strikeCrash(a, func(n *node) bool { return n.worker })
@@ -90,7 +98,7 @@ func (w *World) strike(a *armed) {
 }
 
 func (w *World) strikeCrash(a *armed, fits func(*node) bool) {
-	if n := pickNode(&a.Draws, w.alive(fits)); n != nil {
+	if n := pickNode(&a.Draws, a.job.alive(fits)); n != nil {
 		w.struck(a.ID)
 		w.crash(n)
 	}
@@ -98,28 +106,29 @@ func (w *World) strikeCrash(a *armed, fits func(*node) bool) {
 
 // outage is a drawn time, of a blink up to several time-outs.
 func (w *World) outage(a *armed) protocol.Duration {
-	c := &w.cfg.Protocol
+	c := a.job.cfg
 	return protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 2*int64(max(c.NodeTimeout, c.IOTimeout))))
 }
 
-func (w *World) block(b *block, a *armed, d protocol.Duration) {
-	*b = block{until: w.now.Add(d), id: a.ID, fresh: true}
+func (w *World) block(b *blocks, a *armed, d protocol.Duration) {
+	b.begin(w.now, w.now.Add(d), a.ID)
 }
 
 // strikePause pauses a process past its time-outs; while a coordinator is paused a standby may be started.
 func (w *World) strikePause(a *armed) {
-	n := pickNode(&a.Draws, w.alive(func(n *node) bool { return n.wakes <= w.now }))
+	n := pickNode(&a.Draws, a.job.alive(func(n *node) bool { return n.wakes <= w.now }))
 	if n == nil {
 		return
 	}
-	w.struck(a.ID)
-	d := protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 3*int64(w.cfg.Protocol.NodeTimeout)))
+	w.fire(a.ID)
+	n.still = true
+	d := protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 3*int64(n.job.cfg.NodeTimeout)))
 	n.wakes = w.now.Add(d)
 	if !n.office || !a.Draws.Chance(3, 4) {
 		return
 	}
 	w.After(d/2, func() {
-		if other := w.standby(); other != nil && n.wakes > w.now {
+		if other := w.standby(n.job); other != nil && n.wakes > w.now {
 			w.promote(other)
 		}
 	})
@@ -127,7 +136,7 @@ func (w *World) strikePause(a *armed) {
 
 // strikePartition blocks one node's ways to some other places: all, half of them, or one; one way or both.
 func (w *World) strikePartition(a *armed) {
-	n := pickNode(&a.Draws, w.nodes)
+	n := pickNode(&a.Draws, a.job.nodes)
 	if n == nil {
 		return
 	}
@@ -148,19 +157,19 @@ func (w *World) strikePartition(a *armed) {
 	w.After(protocol.Duration(a.Draws.Between(1, int64(d))), func() { w.giveUp(n, a) })
 }
 
-// giveUp resets some of the connections that a partition stalls: a transport's own time-out.
+// giveUp resets some of the connections that a partition has stalled: a transport's own time-out.
 func (w *World) giveUp(n *node, a *armed) {
-	for _, c := range w.working(n) {
+	for _, c := range n.job.working(n) {
 		from, to := c.from.proc.node.place, c.to.proc.node.place
-		if a.Draws.Chance(1, 2) && (w.blocked(from, to) || w.blocked(to, from)) {
+		if a.Draws.Chance(1, 2) && (w.links.way(from, to).holds(w.now, a.ID) || w.links.way(to, from).holds(w.now, a.ID)) {
 			w.reset(c)
 		}
 	}
 }
 
-// working is the working connections that begin at n's tasks, or with nil at anybody's.
-func (w *World) working(n *node) (out []*conn) {
-	for _, each := range w.nodes {
+// working is the working connections that begin at n's tasks, or with nil at any of j's.
+func (j *tenant) working(n *node) (out []*conn) {
+	for _, each := range j.nodes {
 		if each.proc == nil || n != nil && each != n {
 			continue
 		}
@@ -176,21 +185,20 @@ func (w *World) working(n *node) (out []*conn) {
 }
 
 func (w *World) strikeReset(a *armed) {
-	if all := w.working(nil); len(all) > 0 {
+	if all := a.job.working(nil); len(all) > 0 {
 		w.struck(a.ID)
 		w.reset(all[a.Draws.Pick(len(all))])
 	}
 }
 
 // cutAt says behind how many of a step's effects its process crashes, if it does.
-func (w *World) cutAt(list []protocol.Effect) (at int, crash bool) {
-	if p := w.cfg.CrashAt; p.Step > 0 && p.Step == w.steps && p.Effect <= len(list) {
-		w.crashed = true
-		return p.Effect, true
+func (w *World) cutAt(m *machine, list []protocol.Effect) (at int, crash bool) {
+	if at, ok := w.crashesAt(m, len(list)); ok {
+		return at, true
 	}
 	for i := range w.armed {
 		a := &w.armed[i]
-		if !a.cut || len(list) == 0 || a.control && !controls(list) || a.addressed && a.phase != w.watch.phase {
+		if !a.cut || len(list) == 0 || a.control && !controls(list) || a.job != w.job || a.addressed && a.phase != w.job.phase {
 			continue
 		}
 		if a.skip--; a.skip >= 0 {

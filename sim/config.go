@@ -18,22 +18,38 @@ type Job struct {
 	NewTask        func(start protocol.TaskStart, pool batch.Pool) protocol.Machine
 }
 
+// JobSpec is one job of a run, with its processes, its configuration and its part of the bucket.
+type JobSpec struct {
+	Protocol  protocol.Config
+	Topology  Topology   // no node is in two jobs
+	NewJob    func() Job // called once per life of a process, and per task
+	Manifests Manifests
+	// Inputs are the topics that it reads. A run ends when sealed checkpoints cover all that they hold; nil: those of all feeds.
+	Inputs []string
+}
+
 // Topology says which processes there are. A node in both lists is one process with both machines.
 type Topology struct {
 	Coordinators []protocol.NodeID // the first is started, the others stand by
 	Workers      []protocol.NodeID
 }
 
-// Services are the virtual services' devices, and the truth about them that only a simulator can know.
-type Services struct {
+// Clients are the devices of one job's processes.
+type Clients struct {
 	Log    protocol.Device // log effects, read and write side
 	Bucket protocol.Device // Store, Load, Delete
 	// Crash tells the devices that the process of a node is gone, or with Halt all its tasks.
 	Crash func(node protocol.NodeID)
-	// Outside is the broker as clients outside the job see it.
-	Outside Log
-	// Object is the bucket's content now; nil leaves the bucket's invariants unchecked.
+	// Object is the job's bucket's content now; nil leaves the bucket's invariants unchecked.
 	Object func(key protocol.ObjectKey) (body []byte, ok bool)
+}
+
+// Services are the virtual services: one broker for all jobs, a bucket for each, and the truth about them that only a
+// simulator can know.
+type Services struct {
+	Clients []Clients // by index in Config.Jobs
+	// Outside is the broker as clients outside the jobs see it.
+	Outside Log
 	// Committed reports whether the newest transaction of an id ended in a commit; nil leaves fencing unchecked.
 	Committed func(id protocol.TransactionalID) bool
 	// Settling reports whether a transaction still holds readers up; nil: none ever does. A run ends only when none does.
@@ -63,8 +79,8 @@ type Manifests struct {
 
 // Limits bound a run. Zero fields get defaults from the protocol's configuration.
 type Limits struct {
-	Horizon  protocol.Duration // of the safety phase; default: drawn, 4 to 12 intervals and up to 3 node time-outs
-	Liveness protocol.Duration // of the liveness phase; default: LivenessBound
+	Horizon  protocol.Duration // of the safety phase; default: drawn, 4 to 12 intervals and up to 3 node time-outs, of the slowest job
+	Liveness protocol.Duration // of the liveness phase; default: the sum of LivenessBound over the jobs
 	Steps    uint64            // a run with more is stuck in a circle; default 50 million
 	Ring     int               // events kept for the report of a failure; default 1024
 }
@@ -72,13 +88,11 @@ type Limits struct {
 // Config is one run.
 type Config struct {
 	Seed     uint64
-	Protocol protocol.Config
-	Topology Topology
-	NewJob   func() Job // called once per life of a process
+	Jobs     []JobSpec // usually one
 	Services func(Env) Services
 	Feeds    []Feed
 	Readers  []Reader
-	// Expect is the verdict with which the job must end; zero: it runs on, and the run ends when it has shown that it lives.
+	// Expect is the verdict with which every job must end; zero: they run on, and the run ends when they have shown that they live.
 	Expect protocol.VerdictKind
 	// StopAfter, if above zero, asks the coordinators to stop at this time after the start, and again until they do.
 	StopAfter protocol.Duration
@@ -88,22 +102,16 @@ type Config struct {
 	Profile   faults.Profile
 	Only      []faults.ID // with Replay: strike exactly here
 	Replay    bool
-	CrashAt   CrashPoint // an enumeration's one crash
-	Manifests Manifests
-	Off       Checks // invariants not to check
+	CrashAt   []CrashPoint // an enumeration's crashes
+	UnknownAt UnknownPoint // an enumeration's one lost outcome
+	Census    *Census      // gets the places that an enumeration goes through
+	Off       Checks       // invariants not to check
 	Limits    Limits
 	// Undefended lets RequestDoubled double the opening of a slot too. A late double of an answered InitProducerID on an
 	// id in use is what Kafka cannot defend: the job may then end LOST, which must be the Expect or be forgiven.
 	Undefended bool
 	Trace      func(line string) // gets every event and effect as text; slow
 	Panics     bool              // let panics of machines and devices through, with their stack
-}
-
-// CrashPoint is a place in a run: when so many effects of step Step (from 1) have been performed. Zero is nowhere. To
-// enumerate, count Effect up until Result.Crashed is false, then go on to the next step, up to Result.Steps of a calm run.
-type CrashPoint struct {
-	Step   uint64
-	Effect int
 }
 
 // Checks names invariants.
@@ -118,6 +126,7 @@ const (
 	CheckDeletes                      // nothing that HEAD's manifests list is deleted
 	CheckBatches                      // a batch is given back once, by who holds it
 	CheckWaits                        // every wait has an end: no Pending() deadline lies long in the past
+	CheckSettles                      // a job that has ended holds no reader up
 )
 
 // LivenessBound is how long a job may take, after all faults, to seal a checkpoint that covers its input: two rounds of

@@ -39,17 +39,21 @@ func (w *World) perform(m *machine, ef protocol.Effect) {
 
 // performOutside hands an effect to the device of its family.
 func (w *World) performOutside(m *machine, ef protocol.Effect) {
+	clients := &m.proc.node.job.clients
 	switch ef := ef.(type) {
 	case protocol.Store, protocol.Load, protocol.Delete:
-		w.services.Bucket.Perform(m.addr, ef, m.done)
+		clients.Bucket.Perform(m.addr, ef, m.done)
 	case protocol.Flush:
 		ef.Deadline -= m.proc.skew // devices live by the world's clock
-		w.services.Log.Perform(m.addr, ef, m.done)
+		if _, ok := w.strikes(faults.RequestLost, faults.Odds{Weight: 4, Least: 15_000}); ok || w.unknown(m.addr.Node, "Flush", string(ef.ID)) {
+			ef.Deadline = w.now
+		}
+		clients.Log.Perform(m.addr, ef, m.done)
 	case protocol.Produce:
 		m.lets(ef.Batch)
-		w.services.Log.Perform(m.addr, ef, m.done)
+		clients.Log.Perform(m.addr, ef, m.done)
 	default:
-		w.services.Log.Perform(m.addr, ef, m.done)
+		clients.Log.Perform(m.addr, ef, m.done)
 	}
 }
 
@@ -71,7 +75,10 @@ func (w *World) tell(m *machine, ef protocol.Tell) {
 	if from != to && w.blocked(from.place, to.place) {
 		return
 	}
-	if _, ok := w.strikes(faults.MessageLost); ok {
+	if _, ok := w.fires(faults.MessageLost, faults.Usual()); ok {
+		if to.proc != nil && to.proc.machine(ef.To.Task) != nil {
+			w.count(faults.MessageLost)
+		}
 		return
 	}
 	it := item{kind: itTell, arg: uint64(ef.To.Node)<<32 | uint64(ef.To.Task), ev: protocol.Told{From: m.addr, Message: ef.Message}}
@@ -79,32 +86,86 @@ func (w *World) tell(m *machine, ef protocol.Tell) {
 	if from == to {
 		delay = 1 + delay/64
 	}
-	if s, ok := w.strikes(faults.MessageReordered); ok {
+	if s, ok := w.fires(faults.MessageReordered, faults.Usual()); ok {
 		delay += protocol.Duration(s.Between(0, 10*int64(w.latency.tell.hi)))
+		w.tardy = append(w.tardy, tardy{faults.MessageReordered, it.arg, w.now.Add(delay)})
 	}
-	if s, ok := w.strikes(faults.MessageDelayed); ok {
-		delay += protocol.Duration(s.Spread(int64(w.cfg.Protocol.Heartbeat), 3*int64(w.cfg.Protocol.NodeTimeout)))
+	if s, ok := w.fires(faults.MessageDelayed, faults.Usual()); ok {
+		delay += protocol.Duration(s.Spread(int64(from.job.cfg.Heartbeat), 3*int64(from.job.cfg.NodeTimeout)))
+		w.tardy = append(w.tardy, tardy{faults.MessageDelayed, it.arg, w.now.Add(delay)})
 	}
-	if s, ok := w.strikes(faults.MessageDoubled); ok {
-		again := protocol.Duration(s.Spread(0, int64(w.cfg.Protocol.NodeTimeout)))
-		w.queue.push(w.now.Add(delay+again), it)
+	if s, ok := w.fires(faults.MessageDoubled, faults.Usual()); ok {
+		again, copied := protocol.Duration(s.Spread(0, int64(from.job.cfg.NodeTimeout))), it
+		copied.fn = func() { w.count(faults.MessageDoubled) }
+		w.queue.push(w.now.Add(delay+again), copied)
 	}
+	w.overtake(it.arg, w.now.Add(delay))
 	w.queue.push(w.now.Add(delay), it)
 }
 
-// strikes consults the faults and records what strikes.
-func (w *World) strikes(k faults.Kind) (faults.Stream, bool) {
-	id, s, ok := w.faults.Consult(k)
+// tardy is a message that a fault holds up. The fault counts when a message to the same machine overtakes it.
+type tardy struct {
+	kind faults.Kind
+	to   uint64
+	due  protocol.Time
+}
+
+// overtake counts the faults that held up what a message passes that arrives at a time.
+func (w *World) overtake(to uint64, at protocol.Time) {
+	if len(w.tardy) == 0 {
+		return
+	}
+	keep := w.tardy[:0]
+	for _, t := range w.tardy {
+		switch {
+		case t.due <= w.now:
+		case t.to == to && at < t.due:
+			w.count(t.kind)
+		default:
+			keep = append(keep, t)
+		}
+	}
+	w.tardy = keep
+}
+
+// strikes consults the faults; what strikes changes something, and counts.
+func (w *World) strikes(k faults.Kind, odds faults.Odds) (faults.Stream, bool) {
+	s, ok := w.fires(k, odds)
 	if ok {
-		w.struck(id)
+		w.count(k)
 	}
 	return s, ok
 }
 
-// struck records that a fault changed something.
+// fires consults the faults and records what strikes; the caller counts it when it has changed something.
+func (w *World) fires(k faults.Kind, odds faults.Odds) (faults.Stream, bool) {
+	id, s, ok := w.faults.Consult(k, odds)
+	if ok {
+		w.fire(id)
+	}
+	return s, ok
+}
+
+// struck records and counts a timed fault.
 func (w *World) struck(id faults.ID) {
-	w.counts[id.Kind][w.watch.phase]++
-	w.fired = append(w.fired, Fired{ID: id, At: w.now, Phase: w.watch.phase})
+	w.fire(id)
+	w.count(id.Kind)
+}
+
+func (w *World) fire(id faults.ID) {
+	w.fired = append(w.fired, Fired{ID: id, At: w.now, Phase: w.job.phase})
 	w.trace.fault(w, id)
 	w.digest.mix(uint64(id.Kind)<<8, id.N, 0xFA)
+}
+
+// count counts a fault that has changed an outcome or an order.
+func (w *World) count(k faults.Kind) {
+	p := w.job.phase
+	w.counts[k][p]++
+	switch k {
+	case faults.CrashWorker, faults.CrashCoordinator, faults.CrashInEffects, faults.Pause, faults.ReplyLost:
+		if p == faults.Prepared || p == faults.Decided {
+			w.targets.Window++
+		}
+	}
 }

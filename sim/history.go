@@ -9,7 +9,7 @@ import (
 // Checker is the history as package checker takes it. Complete says that the job had time to handle all input; a run
 // that passed its liveness phase, or finished, did.
 func (h *History) Checker(complete bool) checker.History {
-	out := checker.History{Complete: complete}
+	out := checker.History{Complete: complete, Fetches: make([]checker.Fetch, 0, len(h.Fetches))}
 	for _, a := range h.Appends {
 		fate := checker.Committed
 		if a.Fate == Aborted {
@@ -19,19 +19,27 @@ func (h *History) Checker(complete bool) checker.History {
 			out.Inputs = append(out.Inputs, checker.Input{Topic: a.Topic, Partition: int32(a.Partition), Offset: int64(e.Offset), At: int64(a.At), Fate: fate, Key: e.Key, Value: e.Value})
 		}
 	}
+	names := make(map[[2]int]string)
 	for i := range h.Fetches {
-		out.Fetches = append(out.Fetches, h.Fetches[i].checker())
+		f := &h.Fetches[i]
+		who := [2]int{f.Reader, f.Life}
+		if names[who] == "" {
+			names[who] = "reader " + strconv.Itoa(f.Reader) + "." + strconv.Itoa(f.Life)
+		}
+		out.Fetches = append(out.Fetches, f.checker(names[who]))
 	}
 	return out
 }
 
-func (f *Fetch) checker() checker.Fetch {
+func (f *Fetch) checker(reader string) checker.Fetch {
 	out := checker.Fetch{
-		Reader: "reader " + strconv.Itoa(f.Reader) + "." + strconv.Itoa(f.Life), Topic: f.Topic, Partition: int32(f.Partition),
-		Call: int64(f.At), Return: int64(f.At), From: int64(f.From),
+		Reader: reader, Topic: f.Topic, Partition: int32(f.Partition), Call: int64(f.At), Return: int64(f.At), From: int64(f.From),
 	}
-	for _, e := range f.Entries {
-		out.Records = append(out.Records, checker.Record{Offset: int64(e.Offset), Key: e.Key, Value: e.Value})
+	if len(f.Entries) > 0 {
+		out.Records = make([]checker.Record, len(f.Entries))
+	}
+	for i, e := range f.Entries {
+		out.Records[i] = checker.Record{Offset: int64(e.Offset), Key: e.Key, Value: e.Value}
 	}
 	return out
 }

@@ -99,11 +99,12 @@ func jobConfig(seed uint64, bounded, varied bool) Config {
 		return p
 	}
 	cfg := Config{
-		Seed: seed, Protocol: pc,
-		Topology:  Topology{Coordinators: []protocol.NodeID{1, 2}, Workers: []protocol.NodeID{11, 12, 13}},
-		NewJob:    JobOf(plan, nil),
-		Services:  Virtual(pc, TopicsOf(plan(), 2), nil),
-		Manifests: CheckpointManifests(),
+		Seed: seed,
+		Jobs: []JobSpec{{
+			Protocol: pc, NewJob: JobOf(plan, nil), Manifests: CheckpointManifests(),
+			Topology: Topology{Coordinators: []protocol.NodeID{1, 2}, Workers: []protocol.NodeID{11, 12, 13}},
+		}},
+		Services: Virtual(TopicsOf(plan(), 2), nil, pc),
 		Feeds: []Feed{{Topic: "in", Records: 400, Start: 50, Every: 10 * protocol.Millisecond, Transactions: 100, Open: 10,
 			Make: func(i int, s *faults.Stream) (protocol.Partition, []byte, []byte) {
 				return protocol.Partition(s.Pick(2)), []byte{'a' + byte(s.Pick(8))}, fmt.Appendf(nil, "%d", i)

@@ -27,6 +27,8 @@ type call struct {
 	legs    int // items that name this call
 	over    bool
 	mute    bool // no reply gets through
+	doubled bool // it may be applied twice
+	applied bool
 }
 
 // serviceOf is which service a request goes to.
@@ -45,21 +47,52 @@ func (w *World) Call(req wire.Request, apply func() (reply func()), lost func())
 	*c = call{req: req, node: n, proc: n.proc, service: serviceOf(req.Kind), apply: apply, lost: lost}
 	w.leg(c, legLost, w.now.Add(max(req.Timeout, 1)), nil)
 	arrive := w.now.Add(w.tripTo(c))
-	if s, ok := w.strikes(faults.RequestLate); ok {
-		most := 4 * int64(max(req.Timeout, w.cfg.Protocol.NodeTimeout))
+	if w.unknown(req.Node, req.Kind, req.Object) {
+		w.silence(c, arrive)
+		return
+	}
+	odds := w.odds(&req, n.job)
+	if s, ok := w.strikes(faults.RequestLate, odds); ok {
+		most := 4 * int64(max(req.Timeout, n.job.cfg.NodeTimeout))
 		arrive = w.now.Add(req.Timeout + protocol.Duration(s.Spread(1, most)))
 		c.mute = true
-	} else if _, ok := w.strikes(faults.RequestLost); ok {
+	} else if _, ok := w.strikes(faults.RequestLost, odds); ok {
 		return
 	}
 	w.leg(c, legApply, arrive, nil)
 	if req.Kind == "OpenSlot" && !w.cfg.Undefended {
 		return
 	}
-	if s, ok := w.strikes(faults.RequestDoubled); ok {
+	if s, ok := w.fires(faults.RequestDoubled, faults.Usual()); ok {
+		c.doubled = true
 		again := protocol.Duration(s.Spread(1, 2*int64(max(req.Timeout, 1))))
 		w.leg(c, legApply, arrive.Add(again), nil)
 	}
+}
+
+// silence carries a request whose outcome shall be Unknown.
+func (w *World) silence(c *call, arrive protocol.Time) {
+	c.mute = true
+	switch w.cfg.UnknownAt.Way {
+	case Lost:
+	case Applied:
+		w.leg(c, legApply, arrive, nil)
+	case Late:
+		w.leg(c, legApply, arrive.Add(c.req.Timeout), nil)
+	}
+}
+
+// matters reports whether a request decides a transaction or a checkpoint.
+func (w *World) matters(req *wire.Request, j *tenant) bool {
+	return req.Kind == "EndTxn" || req.Kind == "Store" && protocol.ObjectKey(req.Object) == j.spec.Manifests.HeadKey
+}
+
+// odds are those of a request's faults.
+func (w *World) odds(req *wire.Request, j *tenant) faults.Odds {
+	if w.matters(req, j) {
+		return faults.Odds{Weight: 8, Least: 15_000}
+	}
+	return faults.Usual()
 }
 
 // tripTo is the time of one way; a slow bucket takes long, and so encodes late.
@@ -68,8 +101,8 @@ func (w *World) tripTo(c *call) protocol.Duration {
 		return 1 + w.draw(w.latency.log)/2
 	}
 	d := 1 + w.draw(w.latency.bucket)/2
-	if b := &w.links.slow[theBucket]; w.stops(b) {
-		d += protocol.Duration(w.schedule.Spread(1, int64(w.cfg.Protocol.IOTimeout)))
+	if _, slow := w.stops(&w.links.slow[theBucket]); slow {
+		d += protocol.Duration(w.schedule.Spread(1, int64(c.node.job.cfg.IOTimeout)))
 	}
 	return d
 }
@@ -82,6 +115,7 @@ func (w *World) leg(c *call, l leg, at protocol.Time, reply func()) {
 // carry takes a request one leg further.
 func (w *World) carry(it item) {
 	c := it.call
+	w.job = c.node.job
 	if it.leg != legApply && !c.over && c.alive() && w.defers(c.node, it) {
 		return
 	}
@@ -92,6 +126,9 @@ func (w *World) carry(it item) {
 	case legReply:
 		w.answer(c, it.fn)
 	case legLost:
+		if !c.over && c.alive() && w.matters(&c.req, c.node.job) {
+			w.targets.Unknown++
+		}
 		w.answer(c, c.lost)
 	}
 	if c.legs == 0 {
@@ -108,16 +145,23 @@ func (w *World) reach(c *call) {
 		return
 	}
 	place := w.links.place(c.service)
-	if w.stops(&w.links.away[c.service]) || w.blocked(c.node.place, place) {
+	if _, away := w.stops(&w.links.away[c.service]); away || w.blocked(c.node.place, place) {
 		return
 	}
+	if c.doubled && c.applied {
+		w.count(faults.RequestDoubled)
+	}
+	c.applied = true
 	before := w.watchRequest(c)
 	reply := c.apply()
 	w.watchApplied(c, before)
 	if reply == nil || c.mute || w.blocked(place, c.node.place) {
 		return
 	}
-	if _, ok := w.strikes(faults.ReplyLost); ok {
+	if _, ok := w.fires(faults.ReplyLost, w.odds(&c.req, c.node.job)); ok {
+		if !c.over && c.alive() {
+			w.count(faults.ReplyLost)
+		}
 		return
 	}
 	w.leg(c, legReply, w.now.Add(w.tripTo(c)), reply)
@@ -145,9 +189,10 @@ func (w *World) newCall() *call {
 
 // markerDelay is how long the marker of one partition takes from the decision.
 func (w *World) markerDelay() protocol.Duration {
-	usual := protocol.Duration(w.schedule.Spread(int64(50*protocol.Microsecond), int64(5*protocol.Millisecond)))
-	if s, ok := w.strikes(faults.MarkerLate); ok {
-		return usual + protocol.Duration(s.Spread(int64(protocol.Millisecond), int64(w.cfg.Protocol.Timeout)))
+	d := protocol.Duration(w.schedule.Spread(int64(50*protocol.Microsecond), int64(5*protocol.Millisecond)))
+	if s, ok := w.strikes(faults.MarkerLate, faults.Usual()); ok {
+		d += protocol.Duration(s.Spread(int64(protocol.Millisecond), int64(w.longest(func(c *protocol.Config) protocol.Duration { return c.Timeout }))))
 	}
-	return usual
+	w.marked = max(w.marked, w.now.Add(d))
+	return d
 }

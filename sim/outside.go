@@ -33,6 +33,8 @@ type Log interface {
 	Open(topic string, partition protocol.Partition, entries []Entry) (end func(commit bool) protocol.Offset)
 	// Read reads committed records from an offset, at most limit, and returns the offset to read next.
 	Read(topic string, partition protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset)
+	// Count counts the committed records from an offset on, and returns the offset behind them.
+	Count(topic string, partition protocol.Partition, from protocol.Offset) (n int, next protocol.Offset)
 	// Range is from the log start to the last stable offset.
 	Range(topic string, partition protocol.Partition) protocol.Range
 	// Partitions is the number of partitions of a topic.
@@ -103,6 +105,7 @@ type reader struct {
 	draws *faults.Stream
 	at    []protocol.Offset // by partition; negative: not read yet
 	lives []int             // by partition
+	again func()            // polls
 }
 
 func (w *World) startOutside() {
@@ -119,7 +122,8 @@ func (w *World) startOutside() {
 		r := &reader{Reader: w.cfg.Readers[i], index: i, draws: w.choice.Stream("reader " + w.cfg.Readers[i].Topic)}
 		r.Limit = max(1, cmp.Or(r.Limit, 100))
 		w.readers = append(w.readers, r)
-		w.After(w.pause(r.draws, r.Every), func() { w.poll(r) })
+		r.again = func() { w.poll(r) }
+		w.After(w.pause(r.draws, r.Every), r.again)
 	}
 }
 
@@ -189,7 +193,7 @@ func (w *World) leaveOpen(f *feeder, p protocol.Partition, entries []Entry) {
 	end, began := w.services.Outside.Open(f.Topic, p, entries), w.now
 	commit := f.draws.Chance(1, 2)
 	w.open++
-	w.After(protocol.Duration(f.draws.Between(1, int64(w.cfg.Protocol.Interval))), func() {
+	w.After(protocol.Duration(f.draws.Between(1, int64(w.longest(func(c *protocol.Config) protocol.Duration { return c.Interval })))), func() {
 		w.open--
 		offset := end(commit)
 		if commit {
@@ -203,7 +207,7 @@ func (w *World) leaveOpen(f *feeder, p protocol.Partition, entries []Entry) {
 
 func (w *World) poll(r *reader) {
 	w.readAll(r, 1, false)
-	w.After(w.pause(r.draws, r.Every), func() { w.poll(r) })
+	w.After(w.pause(r.draws, r.Every), r.again)
 }
 
 // readAll fetches from each partition, at most rounds times or until nothing is left.

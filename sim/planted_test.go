@@ -52,7 +52,7 @@ func restores(f func(*protocol.Snapshot)) func(protocol.Machine) protocol.Machin
 // lies makes the log's device answer some effects by itself.
 func lies(answer func(protocol.Effect) protocol.Event) func(*Services, Env) {
 	return func(s *Services, e Env) {
-		s.Log = device{s.Log, func(next protocol.Device, from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
+		s.Clients[0].Log = device{s.Clients[0].Log, func(next protocol.Device, from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
 			if ev := answer(ef); ev != nil {
 				e.Net.After(protocol.Millisecond, func() { done(ev) })
 				return
@@ -65,7 +65,7 @@ func lies(answer func(protocol.Effect) protocol.Event) func(*Services, Env) {
 // commitsEarly commits a transaction as soon as it is flushed, before anything is decided.
 func commitsEarly(s *Services, _ Env) {
 	slots := map[protocol.TransactionalID]protocol.Opened{}
-	s.Log = device{s.Log, func(next protocol.Device, from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
+	s.Clients[0].Log = device{s.Clients[0].Log, func(next protocol.Device, from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
 		switch ef := ef.(type) {
 		case protocol.OpenSlot:
 			next.Perform(from, ef, func(ev protocol.Event) { slots[ef.ID] = ev.(protocol.Opened); done(ev) })

@@ -12,20 +12,25 @@ import (
 // node is a place where a process may live.
 type node struct {
 	id     protocol.NodeID
+	job    *tenant
 	place  int // index in World.nodes
 	worker bool
 	stands bool // may hold the coordinator's office
 	office bool // the supervisor wants a coordinator here
 	proc   *process
 	wakes  protocol.Time // until then the process is paused
+	still  bool          // paused, and nothing has had to wait for it yet
 	rises  bool          // a restart is under way
+	// claimed is the newest attempt that a coordinator of this process has claimed, or zero.
+	claimed protocol.Scope
+	steps   uint64 // of all machines of all lives
 }
 
 // process is one life.
 type process struct {
 	node        *node
 	incarnation protocol.Incarnation
-	job         Job
+	code        Job
 	skew        protocol.Time
 	machines    []*machine // by task id
 	mute        bool       // after death: requests not yet at a service are lost
@@ -55,30 +60,6 @@ type timer struct {
 	queued protocol.Time // time of the item that looks at it; zero: none
 }
 
-func (w *World) populate() {
-	add := func(id protocol.NodeID) *node {
-		for _, n := range w.nodes {
-			if n.id == id {
-				return n
-			}
-		}
-		n := &node{id: id}
-		w.nodes = append(w.nodes, n)
-		return n
-	}
-	for _, id := range w.cfg.Topology.Coordinators {
-		add(id).stands = true
-	}
-	for _, id := range w.cfg.Topology.Workers {
-		add(id).worker = true
-	}
-	slices.SortFunc(w.nodes, func(a, b *node) int { return cmp.Compare(a.id, b.id) })
-	for i, n := range w.nodes {
-		n.place = i
-	}
-	w.links = newLinks(len(w.nodes))
-}
-
 // node is the node of an id that the topology names.
 func (w *World) node(id protocol.NodeID) *node {
 	for _, n := range w.nodes {
@@ -95,14 +76,14 @@ func (w *World) start(n *node) {
 	if n.proc != nil {
 		return
 	}
-	p := &process{node: n, job: w.cfg.NewJob(), incarnation: protocol.Incarnation(w.births.Uint64() | 1)}
+	p := &process{node: n, code: n.job.spec.NewJob(), incarnation: protocol.Incarnation(w.births.Uint64() | 1)}
 	p.skew = protocol.Time(w.births.Between(0, int64(protocol.Minute)))
-	n.proc, n.wakes = p, 0
+	n.proc, n.wakes, n.still, n.claimed = p, 0, false, protocol.Scope{}
 	if n.worker {
-		w.add(p, protocol.WorkerTask, p.job.NewWorker())
+		w.add(p, protocol.WorkerTask, p.code.NewWorker())
 	}
 	if n.office {
-		w.add(p, protocol.CoordinatorTask, p.job.NewCoordinator(w.cfg.Topology.Workers))
+		w.add(p, protocol.CoordinatorTask, p.code.NewCoordinator(n.job.spec.Topology.Workers))
 	}
 }
 
@@ -112,7 +93,7 @@ func (w *World) takeOffice(n *node) {
 	if n.proc == nil {
 		w.start(n)
 	} else if n.proc.machine(protocol.CoordinatorTask) == nil {
-		w.add(n.proc, protocol.CoordinatorTask, n.proc.job.NewCoordinator(w.cfg.Topology.Workers))
+		w.add(n.proc, protocol.CoordinatorTask, n.proc.code.NewCoordinator(n.job.spec.Topology.Workers))
 	}
 }
 
@@ -148,7 +129,7 @@ func (w *World) spawn(p *process, start protocol.TaskStart) {
 	if old := p.machine(start.Task); old != nil {
 		w.remove(old)
 	}
-	m := w.add(p, start.Task, w.cfg.NewJob().NewTask(start, &w.pool))
+	m := w.add(p, start.Task, p.node.job.spec.NewJob().NewTask(start, &w.pool))
 	m.start = start
 	w.watchSpawn(m)
 	w.attach(m)
@@ -161,7 +142,7 @@ func (w *World) halt(p *process) {
 		w.remove(m)
 	}
 	if len(tasks) > 0 {
-		w.services.Crash(p.node.id)
+		p.node.job.clients.Crash(p.node.id)
 	}
 }
 
@@ -208,7 +189,7 @@ func (w *World) bury(n *node) {
 		w.remove(p.machines[len(p.machines)-1])
 	}
 	n.proc, n.wakes = nil, 0
-	w.services.Crash(n.id)
+	n.job.clients.Crash(n.id)
 }
 
 // hold notes that m owns b until it releases or passes it on.
@@ -268,16 +249,6 @@ func (w *World) deliverTimer(it item) {
 		t.at = 0
 		w.step(it.m, protocol.Woken{Timer: t.id})
 	}
-}
-
-// alive lists the nodes whose process runs and for which ok holds.
-func (w *World) alive(ok func(*node) bool) (out []*node) {
-	for _, n := range w.nodes {
-		if n.proc != nil && ok(n) {
-			out = append(out, n)
-		}
-	}
-	return out
 }
 
 func pickNode(s *faults.Stream, nodes []*node) *node {

@@ -11,7 +11,10 @@ type entry struct {
 
 func (e entry) before(f entry) bool { return e.at < f.at || e.at == f.at && e.seq < f.seq }
 
-// queue is a binary heap ordered by (time, sequence).
+// arity is the children of an entry: four of them are in one or two cache lines.
+const arity = 4
+
+// queue is a heap ordered by (time, sequence).
 type queue struct {
 	heap  []entry
 	items []item
@@ -26,7 +29,7 @@ const (
 	itEvent  itemKind = iota // step m with ev
 	itResume                 // step m with Resumed
 	itTimer                  // m's timer arg may have come due
-	itTell                   // ev is Told for the address packed in arg
+	itTell                   // ev is Told for the address packed in arg; fn, unless nil, is told when it gets there
 	itFrame                  // conn delivers its next frame
 	itGrant                  // ev is Granted for conn's sender
 	itCall                   // call goes on
@@ -84,7 +87,7 @@ func (q *queue) pop() (protocol.Time, item) {
 func (q *queue) up(i int) {
 	e := q.heap[i]
 	for i > 0 {
-		parent := (i - 1) / 2
+		parent := (i - 1) / arity
 		if !e.before(q.heap[parent]) {
 			break
 		}
@@ -97,18 +100,21 @@ func (q *queue) up(i int) {
 func (q *queue) down(i int) {
 	e, n := q.heap[i], len(q.heap)
 	for {
-		child := 2*i + 1
+		child := arity*i + 1
 		if child >= n {
 			break
 		}
-		if child+1 < n && q.heap[child+1].before(q.heap[child]) {
-			child++
+		first := child
+		for c := child + 1; c < min(child+arity, n); c++ {
+			if q.heap[c].before(q.heap[first]) {
+				first = c
+			}
 		}
-		if !q.heap[child].before(e) {
+		if !q.heap[first].before(e) {
 			break
 		}
-		q.heap[i] = q.heap[child]
-		i = child
+		q.heap[i] = q.heap[first]
+		i = first
 	}
 	q.heap[i] = e
 }

@@ -23,7 +23,7 @@ func (f *Failure) Error() string {
 	return fmt.Sprintf("%s %s at %d ms, step %d, phase %v: %s", f.Class, f.Name, int64(f.At)/1_000_000, f.Step, f.Phase, f.Text)
 }
 
-// Fired is a fault that changed something.
+// Fired is a fault that struck; whether it changed anything is what the counts say.
 type Fired struct {
 	ID    faults.ID
 	At    protocol.Time
@@ -41,20 +41,29 @@ type NoteCount struct {
 	Count uint64
 }
 
+// Targets counts the faults that met a run where it matters most.
+type Targets struct {
+	// Window is the crashes, pauses and lost replies between the first prepared transaction of a checkpoint and its seal.
+	Window int
+	// Unknown is the EndTxns, writes of HEAD and flushes that ended Unknown for a machine that was there to hear of it.
+	Unknown int
+}
+
 // Result is what a run came to.
 type Result struct {
 	Seed    uint64
 	Digest  uint64
 	Steps   uint64
 	Virtual protocol.Duration // from the start to the end
-	Honest  protocol.Duration // the part in which a checkpoint sealed at least once per 3 intervals
-	Settled protocol.Duration // from the job's end, or its last seal, until readers were held up by nothing
+	Honest  protocol.Duration // the part in which a checkpoint of each job sealed at least once per 3 intervals
+	Settled protocol.Duration // from the end of the last job, or the last seal, until readers were held up by nothing
 	Sealed  int               // checkpoints
 	Faults  faults.Counts
+	Targets Targets
 	Fired   []Fired     // in the order of time; their IDs replay the run by Config.Only
 	Notes   []NoteCount // in the order of first appearance
 	Verdict protocol.Verdict
-	Crashed bool     // Config.CrashAt was a place of this run
+	Crashed int      // how many of Config.CrashAt were places of this run
 	Failure *Failure // nil: the run passed, as far as the world can see; the history is the checker's
 	History History
 	Ring    []string // with a failure: the newest events and effects
@@ -85,8 +94,12 @@ func (r Result) String() string {
 
 func (w *World) result() Result {
 	r := Result{
-		Seed: w.cfg.Seed, Digest: w.digest.h, Steps: w.steps, Virtual: w.now.Sub(epochStart), Honest: w.watch.honest, Settled: w.settled, Sealed: w.watch.sealed,
-		Faults: w.counts, Fired: w.fired, Notes: w.watch.notes, Verdict: w.verdict, Crashed: w.crashed, Failure: w.failure, History: w.history,
+		Seed: w.cfg.Seed, Digest: w.digest.h, Steps: w.steps, Virtual: w.now.Sub(epochStart), Honest: w.job.honest, Settled: w.settled,
+		Faults: w.counts, Targets: w.targets, Fired: w.fired, Notes: w.notes.list, Verdict: w.verdict, Crashed: w.crashed, Failure: w.failure, History: w.history,
+	}
+	for _, j := range w.jobs {
+		r.Sealed += j.sealed
+		r.Honest = min(r.Honest, j.honest)
 	}
 	if w.failure != nil {
 		r.Ring = w.trace.lines()

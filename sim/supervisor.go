@@ -2,23 +2,29 @@ package sim
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"weir/protocol"
 )
 
 // downtime is how long a supervisor takes to start a process again.
-func (w *World) downtime() protocol.Duration {
-	most := w.cfg.Protocol.NodeTimeout + w.cfg.Protocol.RestartDelay
+func (w *World) downtime(c *protocol.Config) protocol.Duration {
+	most := c.NodeTimeout + c.RestartDelay
 	if !w.faults.On() {
-		most = w.cfg.Protocol.RestartDelay
+		most = c.RestartDelay
 	}
 	return protocol.Duration(w.fate.Spread(int64(protocol.Millisecond), int64(most)))
 }
 
 // restart starts a crashed process again, there; a coordinator's perhaps on another node.
 func (w *World) restart(n *node) {
+	if n.job.closed {
+		n.office = false
+		w.maybeOver()
+	}
 	if n.office && w.fate.Chance(1, 2) {
-		if other := w.standby(); other != nil {
+		if other := w.standby(n.job); other != nil {
 			n.office = false
 			w.promote(other)
 		}
@@ -27,7 +33,7 @@ func (w *World) restart(n *node) {
 		return
 	}
 	n.rises = true
-	w.After(w.downtime(), func() { w.rise(n) })
+	w.After(w.downtime(n.job.cfg), func() { w.rise(n) })
 }
 
 func (w *World) rise(n *node) {
@@ -37,10 +43,10 @@ func (w *World) rise(n *node) {
 	}
 }
 
-// standby is a node that may hold the office and is not asked to, or nil.
-func (w *World) standby() *node {
+// standby is a node of j that may hold the office and is not asked to, or nil.
+func (w *World) standby(j *tenant) *node {
 	var free []*node
-	for _, n := range w.nodes {
+	for _, n := range j.nodes {
 		if n.stands && !n.office {
 			free = append(free, n)
 		}
@@ -51,43 +57,42 @@ func (w *World) standby() *node {
 // promote starts a coordinator on n after a while.
 func (w *World) promote(n *node) {
 	n.office = true
-	w.After(w.downtime(), func() {
+	w.After(w.downtime(n.job.cfg), func() {
 		if n.office {
 			w.takeOffice(n)
 		}
 	})
 }
 
-// offices is how many nodes hold the office or are about to.
-func (w *World) offices() (count int) {
-	for _, n := range w.nodes {
-		if n.office {
-			count++
-		}
-	}
-	return count
-}
-
-// exit ends a process as its machine asked, and the run if its verdict ends the job.
+// exit ends a process as its machine asked, and the run if that was the last job to end as expected.
 func (w *World) exit(p *process, v protocol.Verdict) {
 	n := p.node
 	w.bury(n)
 	switch v.Kind {
 	case protocol.Deposed:
 		n.office = false
-		if w.offices() == 0 {
+		if n.job.offices() == 0 && !n.job.closed {
 			w.promote(n)
 		}
 		w.restart(n)
 	case w.cfg.Expect:
-		w.over, w.verdict = true, v
+		w.verdict = v
+		n.job.close(n, v)
+		w.maybeOver()
 	default:
 		w.verdict = v
 		w.fails("verdict", v.Kind.String(), fmt.Sprintf("the process of node %d ended %v, which the run does not expect: %s", n.id, v.Kind, v.Text))
 	}
 }
 
-// askToStop tells every coordinator that the operator wants the job to stop, until one does.
+// maybeOver ends the run if every job has ended.
+func (w *World) maybeOver() {
+	if !slices.ContainsFunc(w.jobs, func(j *tenant) bool { return !j.ended() }) {
+		w.over = true
+	}
+}
+
+// askToStop tells every coordinator that the operator wants its job to stop, until it does.
 func (w *World) askToStop() {
 	for _, n := range w.nodes {
 		if n.proc == nil {
@@ -97,7 +102,7 @@ func (w *World) askToStop() {
 			m.done(protocol.StopAsked{})
 		}
 	}
-	w.After(w.cfg.Protocol.Interval, w.askToStop)
+	w.After(w.longest(func(c *protocol.Config) protocol.Duration { return c.Interval }), w.askToStop)
 }
 
 // endFaults ends the safety phase: nothing strikes any more, and when what is broken has healed the liveness phase begins.
@@ -111,8 +116,10 @@ func (w *World) endFaults() {
 
 // mend begins the liveness phase.
 func (w *World) mend() {
-	if w.offices() == 0 && len(w.cfg.Topology.Coordinators) > 0 {
-		w.promote(w.node(w.cfg.Topology.Coordinators[0]))
+	for _, j := range w.jobs {
+		if first := j.first(); !j.closed && first != nil && j.offices() == 0 {
+			w.promote(first)
+		}
 	}
 	for _, n := range w.nodes {
 		if n.proc == nil {
@@ -146,23 +153,51 @@ func (w *World) stuck(why string) {
 	w.fails("stuck", "liveness", text)
 }
 
-// settleDown lets time pass until all that is decided is visible: a seal and a verdict come before the last marker, and
-// a transaction that a zombie left open holds readers up until somebody fences it or it times out.
+// endsUnfenced lets a stop while the tasks start or restart, and a second end, leave transactions open.
+const endsUnfenced = false
+
+// leavesOpen reports whether a verdict says that transactions may have been left open: the broker could not be reached.
+func leavesOpen(v protocol.Verdict) bool {
+	return strings.Contains(v.Text, "may stay open until their timeout") ||
+		endsUnfenced && (strings.HasPrefix(v.Text, "stopped before the tasks ran") || strings.HasPrefix(v.Text, "stopped while restarting") || strings.HasSuffix(v.Text, "in an earlier run"))
+}
+
+// settleBound is how long after its end a job may still hold readers up, beside markers that a fault delays.
+const settleBound = 5 * protocol.Second
+
+// settleDown lets time pass until all that is decided is visible: a seal and a verdict come before the last marker. A
+// job that has ended has left no transaction open; with one that runs on, readers wait until what a zombie has left open
+// is fenced, or times out.
 func (w *World) settleDown() {
 	w.faults.Off()
-	ended, limit := w.now, w.now.Add(2*w.cfg.Protocol.TxnTimeout+w.cfg.Protocol.Timeout)
+	ended, limit := w.now, w.now.Add(w.longest(func(c *protocol.Config) protocol.Duration { return 2*c.TxnTimeout + c.Timeout }))
+	due := max(ended, w.marked).Add(settleBound)
 	for w.failure == nil && w.queue.len() > 0 && w.services.Settling() {
 		if w.now > limit || w.steps >= w.cfg.Limits.Steps {
 			w.stuck("readers are held up by a transaction that nobody ends")
 			return
 		}
-		for until := w.now.Add(protocol.Millisecond); w.queue.len() > 0 && w.now < until; {
-			at, it := w.queue.pop()
-			w.now = max(w.now, at)
-			w.dispatch(it)
+		if w.now > due {
+			due = limit
+			w.checkSettles(ended)
 		}
+		at, it := w.queue.pop()
+		w.now = max(w.now, at)
+		w.dispatch(it)
 	}
 	w.settled = w.now.Sub(ended)
+}
+
+// checkSettles is asked when readers are still held up a while after the run's end.
+func (w *World) checkSettles(ended protocol.Time) {
+	text := fmt.Sprintf("readers are held up by a transaction %d ms after the end", w.now.Sub(ended)/protocol.Millisecond)
+	for _, j := range w.jobs {
+		if !j.closed || leavesOpen(j.verdict) {
+			return
+		}
+		text += fmt.Sprintf("; the job of node %d ended %v: %s", j.nodes[0].id, j.verdict.Kind, j.verdict.Text)
+	}
+	w.breach(CheckSettles, text)
 }
 
 // finish lets the readers read the whole log and takes the last digest.

@@ -314,16 +314,18 @@ func toyConfig(seed uint64, bugs toyBugs) Config {
 	pc.Interval, pc.Timeout, pc.IOTimeout, pc.RestartDelay = 200*protocol.Millisecond, 2*protocol.Second, protocol.Second, 100*protocol.Millisecond
 	pc.Heartbeat, pc.NodeTimeout = 50*protocol.Millisecond, 400*protocol.Millisecond
 	return Config{
-		Seed: seed, Protocol: pc,
-		Topology: Topology{Coordinators: []protocol.NodeID{1, 2}, Workers: []protocol.NodeID{11, 12, 13}},
-		NewJob:   func() Job { return toyJob(pc, bugs) },
+		Seed: seed,
+		Jobs: []JobSpec{{
+			Protocol: pc, NewJob: func() Job { return toyJob(pc, bugs) },
+			Topology: Topology{Coordinators: []protocol.NodeID{1, 2}, Workers: []protocol.NodeID{11, 12, 13}},
+		}},
 		Services: func(e Env) Services {
 			opts := broker.Defaults()
 			opts.MarkerDelay = e.MarkerDelay
 			b, s := broker.New(e.Net, opts), bucket.New()
 			b.CreateTopic(toyTopic, toySources)
 			d := broker.NewDevice(b, e.Net, broker.Client{Timeout: pc.IOTimeout, Request: 300 * protocol.Millisecond, Backoff: 20 * protocol.Millisecond, Poll: 100 * protocol.Millisecond, Pool: e.Pool})
-			return Services{Log: d, Bucket: bucket.NewDevice(s, e.Net, pc.IOTimeout), Crash: d.Crash, Outside: outside{b, []Topic{{toyTopic, toySources}}}, Object: s.Get}
+			return Services{Clients: []Clients{{d, bucket.NewDevice(s, e.Net, pc.IOTimeout), d.Crash, s.Get}}, Outside: outside{b, []Topic{{toyTopic, toySources}}}}
 		},
 		Feeds: []Feed{{Topic: toyTopic, Records: 600, Start: 100, Every: 3 * protocol.Millisecond, Transactions: 100,
 			Make: func(i int, s *faults.Stream) (protocol.Partition, []byte, []byte) {

@@ -50,17 +50,19 @@ func TopicsOf(p *job.Plan, partitions int) (topics []Topic) {
 	return topics
 }
 
-// Virtual makes Config.Services from the virtual broker and bucket. tune, unless nil, may change the broker's options,
-// and look at what was made.
-func Virtual(c protocol.Config, topics []Topic, tune func(*broker.Options)) func(Env) Services {
+// Virtual makes Config.Services from a virtual broker with the topics, each made once however often it is named, and for
+// each job a virtual bucket and clients that its configuration tunes. tune, unless nil, may change the broker's options.
+func Virtual(topics []Topic, tune func(*broker.Options), jobs ...protocol.Config) func(Env) Services {
 	return func(e Env) Services {
 		opts := broker.Defaults()
 		opts.MarkerDelay = e.MarkerDelay
-		opts.MaxTxn = max(opts.MaxTxn, c.TxnTimeout)
+		for i := range jobs {
+			opts.MaxTxn = max(opts.MaxTxn, jobs[i].TxnTimeout)
+		}
 		if tune != nil {
 			tune(&opts)
 		}
-		b, store := broker.New(e.Net, opts), bucket.New()
+		b := broker.New(e.Net, opts)
 		made := make(map[string]bool, len(topics))
 		for _, t := range topics {
 			if !made[t.Name] {
@@ -68,29 +70,29 @@ func Virtual(c protocol.Config, topics []Topic, tune func(*broker.Options)) func
 			}
 			made[t.Name] = true
 		}
-		device := broker.NewDevice(b, e.Net, broker.Client{
-			Timeout: c.IOTimeout, Request: max(1, c.IOTimeout/4), Backoff: max(1, c.RetryDelay/2), Poll: max(1, c.IOTimeout/4), Pool: e.Pool,
-		})
-		return Services{
-			Log: device, Bucket: bucket.NewDevice(store, e.Net, c.IOTimeout), Crash: device.Crash,
-			Outside: outside{b, topics}, Object: store.Get, Digest: func() uint64 { return contents(b, store, topics) },
-			Settling: func() bool { return settling(b) },
+		stores := make([]*bucket.Bucket, len(jobs))
+		s := Services{
+			Outside: outside{b, topics}, Digest: func() uint64 { return contents(b, stores, topics) },
+			Settling: b.Settling,
 			Committed: func(id protocol.TransactionalID) bool {
 				t, ok := b.Txn(id)
 				return ok && (t.State == broker.PrepareCommit || t.State == broker.CompleteCommit)
 			},
 		}
+		for i := range jobs {
+			stores[i] = bucket.New()
+			s.Clients = append(s.Clients, clients(e, b, stores[i], &jobs[i]))
+		}
+		return s
 	}
 }
 
-// settling reports whether a transaction is open, or its markers are still being written: either holds readers up.
-func settling(b *broker.Broker) bool {
-	for _, t := range b.Txns() {
-		if t.State == broker.Ongoing || t.State == broker.PrepareCommit || t.State == broker.PrepareAbort {
-			return true
-		}
-	}
-	return false
+// clients are one job's.
+func clients(e Env, b *broker.Broker, store *bucket.Bucket, c *protocol.Config) Clients {
+	log := broker.NewDevice(b, e.Net, broker.Client{
+		Timeout: c.IOTimeout, Request: max(1, c.IOTimeout/4), Backoff: max(1, c.RetryDelay/2), Poll: max(1, c.IOTimeout/4), Pool: e.Pool,
+	})
+	return Clients{Log: log, Bucket: bucket.NewDevice(store, e.Net, c.IOTimeout), Crash: log.Crash, Object: store.Get}
 }
 
 // CheckpointManifests decodes HEAD and manifests as package checkpoint writes them.
@@ -149,16 +151,15 @@ func pairs(entries []Entry) []broker.KV {
 }
 
 // Read implements Log.
-func (o outside) Read(topic string, p protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset) {
-	recs, next := o.b.ReadCommitted(topic, p, from, limit)
-	if len(recs) == 0 {
-		return nil, next
-	}
-	out := make([]Entry, len(recs))
-	for i, r := range recs {
-		out[i] = Entry(r)
-	}
+func (o outside) Read(topic string, p protocol.Partition, from protocol.Offset, limit int) (out []Entry, next protocol.Offset) {
+	next = o.b.Each(topic, p, from, limit, func(r broker.Record) { out = append(out, Entry(r)) })
 	return out, next
+}
+
+// Count implements Log.
+func (o outside) Count(topic string, p protocol.Partition, from protocol.Offset) (n int, next protocol.Offset) {
+	next = o.b.Each(topic, p, from, 1<<30, func(broker.Record) { n++ })
+	return n, next
 }
 
 // Range implements Log.
@@ -178,22 +179,23 @@ func (o outside) Partitions(topic string) int {
 }
 
 // contents is a digest of every committed record and every object.
-func contents(b *broker.Broker, store *bucket.Bucket, topics []Topic) uint64 {
+func contents(b *broker.Broker, stores []*bucket.Bucket, topics []Topic) uint64 {
 	d := newDigest(0)
 	for _, t := range topics {
 		for p := range t.Partitions {
 			start, _, _ := b.Offsets(t.Name, protocol.Partition(p))
-			recs, _ := b.ReadCommitted(t.Name, protocol.Partition(p), start, 1<<30)
-			for _, r := range recs {
+			b.Each(t.Name, protocol.Partition(p), start, 1<<30, func(r broker.Record) {
 				d.bytes(uint64(r.Offset), r.Key)
 				d.bytes(uint64(p), r.Value)
-			}
+			})
 		}
 	}
-	for _, key := range store.Keys() {
-		body, _ := store.Get(key)
-		d.text(1, string(key), uint64(len(body)))
-		d.bytes(2, body)
+	for _, store := range stores {
+		for _, key := range store.Keys() {
+			body, _ := store.Get(key)
+			d.text(1, string(key), uint64(len(body)))
+			d.bytes(2, body)
+		}
 	}
 	return d.h
 }

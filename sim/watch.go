@@ -7,18 +7,41 @@ import (
 	"weir/protocol"
 )
 
-// watch is what the world knows of the protocol by looking on.
+// notes counts what machines note.
+type notes struct {
+	list  []NoteCount
+	index map[protocol.NoteKind]int // into list
+}
+
+func (o *notes) count(kind protocol.NoteKind) {
+	i, ok := o.index[kind]
+	if !ok {
+		i = len(o.list)
+		o.index[kind] = i
+		o.list = append(o.list, NoteCount{Kind: kind})
+	}
+	o.list[i].Count++
+}
+
+// watch is what the world knows of a job's protocol by looking on.
 type watch struct {
 	phase   faults.Phase
 	current protocol.CheckpointID // the newest triggered
-	notes   []NoteCount
-	index   map[protocol.NoteKind]int // into notes
-	epochs  []attempt                 // checkpoints under way or decided lately, ascending
-	scope   protocol.Scope            // the newest attempt that has spawned a task: its recovery is over
+	epochs  []attempt             // checkpoints under way or decided lately, ascending
+	scope   protocol.Scope        // the newest attempt that has spawned a task: its recovery is over
 	sealed  int
-	last    protocol.Time // of the newest seal
+	newest  protocol.CheckpointID // sealed
+	last    protocol.Time         // of the newest seal
 	honest  protocol.Duration
 	listed  []protocol.ObjectKey // by HEAD's manifests, the manifests included; ascending
+	decoded []manifest           // those that HEAD's newest version lists
+}
+
+// manifest is one that was decoded.
+type manifest struct {
+	key     protocol.ObjectKey
+	body    []byte
+	objects []protocol.ObjectKey
 }
 
 // attempt is one checkpoint as the world saw it.
@@ -32,7 +55,7 @@ type attempt struct {
 const rememberedCheckpoints = 64
 
 func newWatch() watch {
-	return watch{index: make(map[protocol.NoteKind]int), phase: faults.Recovering, last: epochStart}
+	return watch{phase: faults.Recovering, last: epochStart}
 }
 
 func (w *World) breach(c Checks, text string) {
@@ -58,51 +81,50 @@ func (c Checks) String() string {
 		return "batches"
 	case CheckWaits:
 		return "waits"
+	case CheckSettles:
+		return "settles"
 	}
 	return fmt.Sprintf("checks %b", uint32(c))
 }
 
 // watchNote counts a note and learns from it where the protocol stands.
 func (w *World) watchNote(m *machine, n protocol.Note) {
-	o := &w.watch
-	i, ok := o.index[n.Kind]
-	if !ok {
-		i = len(o.notes)
-		o.index[n.Kind] = i
-		o.notes = append(o.notes, NoteCount{Kind: n.Kind})
-	}
-	o.notes[i].Count++
+	w.notes.count(n.Kind)
+	j := m.proc.node.job
 	switch n.Kind {
 	case protocol.NoteTriggered, protocol.NoteFinal:
-		o.current = max(o.current, n.Checkpoint)
-		o.checkpoint(n.Checkpoint).triggered = w.now
-		w.become(faults.Triggered)
+		j.current = max(j.current, n.Checkpoint)
+		j.checkpoint(n.Checkpoint).triggered = w.now
+		w.become(j, faults.Triggered)
 	case protocol.NotePrepared:
-		if o.phase == faults.Triggered {
-			w.become(faults.Prepared)
+		if j.phase == faults.Triggered {
+			w.become(j, faults.Prepared)
 		}
 	case protocol.NoteDecided:
-		w.become(faults.Decided)
-		w.decided(o.checkpoint(n.Checkpoint))
+		w.become(j, faults.Decided)
+		w.decided(j, j.checkpoint(n.Checkpoint))
 	case protocol.NoteSealed:
-		w.become(faults.Idle)
-		w.seal(n.Checkpoint)
+		w.become(j, faults.Idle)
+		w.seal(j, n.Checkpoint)
 	case protocol.NoteAborted, protocol.NoteTimedOut:
-		if o.phase != faults.Decided && n.Checkpoint == o.current {
-			w.become(faults.Idle)
+		if j.phase != faults.Decided && n.Checkpoint == j.current {
+			w.become(j, faults.Idle)
 		}
-	case protocol.NoteClaimed, protocol.NoteRestart:
-		w.become(faults.Recovering)
+	case protocol.NoteClaimed:
+		m.proc.node.claimed, _ = attemptOf(n.Detail)
+		w.become(j, faults.Recovering)
+	case protocol.NoteRestart:
+		w.become(j, faults.Recovering)
 	case protocol.NoteAligned, protocol.NoteFrozen:
 		m.froze = append(m.froze, n.Checkpoint)
 	}
 }
 
-// become moves the protocol's phase on, and strikes what waited for it.
-func (w *World) become(p faults.Phase) {
-	if w.watch.phase != p {
-		w.watch.phase = p
-		w.enter(p)
+// become moves a job's phase on, and strikes what waited for it.
+func (w *World) become(j *tenant, p faults.Phase) {
+	if j.phase != p {
+		j.phase = p
+		w.enter(j, p)
 	}
 }
 
@@ -121,13 +143,23 @@ func (o *watch) checkpoint(n protocol.CheckpointID) *attempt {
 	return &o.epochs[len(o.epochs)-1]
 }
 
+// underWay is the checkpoint that is triggered and not sealed, or zero.
+func (o *watch) underWay() protocol.CheckpointID {
+	switch o.phase {
+	case faults.Triggered, faults.Prepared, faults.Decided:
+		return o.current
+	case faults.Idle, faults.Recovering:
+	}
+	return 0
+}
+
 // watchTell learns the sources' positions from their acks.
 func (w *World) watchTell(m *machine, ef protocol.Tell) {
 	ack, ok := ef.Message.(protocol.Ack)
 	if !ok || !m.start.Scope.SameAttempt(ack.Scope) {
 		return
 	}
-	a := w.watch.checkpoint(ack.Checkpoint)
+	a := m.proc.node.job.checkpoint(ack.Checkpoint)
 	for _, p := range ack.Snapshot.Positions {
 		if at := a.position(p.Topic, p.Partition); at != nil {
 			at.Next = p.Next
@@ -147,35 +179,58 @@ func (a *attempt) position(topic string, partition protocol.Partition) *protocol
 }
 
 // seal counts a sealed checkpoint; in the liveness phase it may be what the run waits for.
-func (w *World) seal(n protocol.CheckpointID) {
-	o := &w.watch
-	o.sealed++
-	o.honest += min(w.now.Sub(o.last), 3*w.cfg.Protocol.Interval)
-	o.last = w.now
+func (w *World) seal(j *tenant, n protocol.CheckpointID) {
+	j.sealed++
+	j.honest += min(w.now.Sub(j.last), 3*j.cfg.Interval)
+	j.last, j.newest = w.now, n
 	if w.calm == 0 || w.cfg.Expect != 0 {
 		return
 	}
 	w.watchWaits()
-	a := o.checkpoint(n)
-	if a.triggered > w.calm && w.covers(a) && (w.cfg.Settled == nil || w.cfg.Settled()) {
+	if w.lives() && (w.cfg.Settled == nil || w.cfg.Settled()) {
 		w.over = true
 	}
 }
 
-// covers reports whether a checkpoint's positions stand behind all input.
-func (w *World) covers(a *attempt) bool {
+// lives reports whether every job has sealed a checkpoint, triggered after the mending, that covers all its input.
+func (w *World) lives() bool {
+	for _, j := range w.jobs {
+		if j.newest == 0 {
+			return false
+		}
+		if a := j.checkpoint(j.newest); a.triggered <= w.calm || !w.covers(j, a) {
+			return false
+		}
+	}
+	return true
+}
+
+// covers reports whether a checkpoint's positions stand behind all input of its job.
+func (w *World) covers(j *tenant, a *attempt) bool {
 	if w.open > 0 {
 		return false
 	}
+	for _, topic := range j.spec.Inputs {
+		if !w.coversTopic(topic, a) {
+			return false
+		}
+	}
 	for _, f := range w.feeders {
-		for p := range w.services.Outside.Partitions(f.Topic) {
-			from := w.services.Outside.Range(f.Topic, protocol.Partition(p)).Start
-			if at := a.position(f.Topic, protocol.Partition(p)); at != nil {
-				from = at.Next
-			}
-			if left, _ := w.services.Outside.Read(f.Topic, protocol.Partition(p), from, 1); len(left) > 0 {
-				return false
-			}
+		if j.spec.Inputs == nil && !w.coversTopic(f.Topic, a) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *World) coversTopic(topic string, a *attempt) bool {
+	for p := range w.services.Outside.Partitions(topic) {
+		from := w.services.Outside.Range(topic, protocol.Partition(p)).Start
+		if at := a.position(topic, protocol.Partition(p)); at != nil {
+			from = at.Next
+		}
+		if left, _ := w.services.Outside.Read(topic, protocol.Partition(p), from, 1); len(left) > 0 {
+			return false
 		}
 	}
 	return true
@@ -183,11 +238,11 @@ func (w *World) covers(a *attempt) bool {
 
 // watchWaits asserts that no machine waits for what should have been given up long ago.
 func (w *World) watchWaits() {
-	slack := protocol.Second + w.cfg.Protocol.IOTimeout
 	for _, n := range w.nodes {
 		if n.proc == nil {
 			continue
 		}
+		slack := protocol.Second + n.job.cfg.IOTimeout
 		for _, m := range n.proc.machines {
 			for _, wait := range m.core.Pending() {
 				if late := (w.now + m.proc.skew).Sub(wait.Deadline); wait.Deadline != 0 && late > slack {
@@ -200,7 +255,7 @@ func (w *World) watchWaits() {
 
 // watchSpawn learns that an attempt's recovery is over.
 func (w *World) watchSpawn(m *machine) {
-	if w.watch.scope.Older(m.start.Scope) {
-		w.watch.scope = m.start.Scope
+	if j := m.proc.node.job; j.scope.Older(m.start.Scope) {
+		j.scope = m.start.Scope
 	}
 }

@@ -99,7 +99,7 @@ func (w *World) checkCut(m *machine, n protocol.CheckpointID) {
 	if !m.isTask() || w.cfg.Off&CheckCut != 0 {
 		return
 	}
-	for id, ch := range w.channels {
+	for id, ch := range m.proc.node.job.channels {
 		if ch.To == m.addr.Task {
 			w.checkInput(m, protocol.ChannelID(id), n)
 		}
@@ -154,8 +154,9 @@ func (w *World) watchOrigins(m *machine, c *conn, b *batch.Batch) {
 	if last == nil {
 		return
 	}
-	for i := len(w.watch.epochs) - 1; i >= 0; i-- {
-		if a := &w.watch.epochs[i]; a.id == last.id && a.decided {
+	epochs := m.proc.node.job.epochs
+	for i := len(epochs) - 1; i >= 0; i-- {
+		if a := &epochs[i]; a.id == last.id && a.decided {
 			w.checkOrigins(c, last, a)
 		}
 	}
@@ -181,13 +182,13 @@ func sink(list []origin, p int32, offset int64) []origin {
 	return append(list, origin{p, offset})
 }
 
-// decided checks every connection's cut of a checkpoint against the sources' positions.
-func (w *World) decided(a *attempt) {
+// decided checks every connection's cut of a checkpoint of j against the sources' positions.
+func (w *World) decided(j *tenant, a *attempt) {
 	a.decided = true
 	if w.cfg.Off&CheckOrigins != 0 {
 		return
 	}
-	for _, n := range w.nodes {
+	for _, n := range j.nodes {
 		if n.proc == nil {
 			continue
 		}

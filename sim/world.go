@@ -25,9 +25,9 @@ type World struct {
 	out   protocol.Effects
 	pool  pool
 
-	nodes    []*node // coordinators' and workers', by id
-	channels []Channel
-	conns    [][]*conn // by channel: those of the newest attempts, oldest first
+	jobs     []*tenant
+	job      *tenant // whose event is at hand
+	nodes    []*node // of all jobs, by id
 	latency  latency
 	schedule *faults.Stream // delays
 	births   *faults.Stream // incarnations, clocks
@@ -35,22 +35,27 @@ type World struct {
 	links    links
 	armed    []armed // timed faults that wait for their phase
 	calls    []*call // free
+	tardy    []tardy
 
 	feeders []*feeder
-	open    int // transactions that feeders have left open
+	open    int           // transactions that feeders have left open
+	marked  protocol.Time // when the last marker is due that was asked for
 	readers []*reader
 
 	digest   digest
 	audit    *audit // nil: the run is not audited
 	trace    trace
-	watch    watch
+	notes    notes
 	history  History
 	counts   faults.Counts
+	targets  Targets
 	fired    []Fired
 	calm     protocol.Time // when the liveness phase began; zero before
 	deadline protocol.Time // of the liveness phase
 	settled  protocol.Duration
-	crashed  bool // at CrashAt
+	crashed  int          // at CrashAt
+	requests uint64       // so far
+	unheard  RequestPlace // of UnknownAt
 	over     bool
 	verdict  protocol.Verdict
 	failure  *Failure
@@ -81,23 +86,37 @@ func newWorld(cfg Config) *World {
 	w.latency = drawLatency(c.Stream("latency"))
 	w.trace = newTrace(w.cfg.Limits.Ring, cfg.Trace)
 	w.digest = newDigest(cfg.Seed)
-	w.watch = newWatch()
+	w.notes.index = make(map[protocol.NoteKind]int)
 	w.queue.grow(512)
 	w.populate()
-	w.channels = cfg.NewJob().Channels
-	w.conns = make([][]*conn, len(w.channels))
 	w.services = cfg.Services(Env{Net: w, Pool: &w.pool, Choice: c, MarkerDelay: w.markerDelay})
+	for i, j := range w.jobs {
+		j.clients = w.services.Clients[i]
+	}
 	return w
 }
 
 func (w *World) limits(s *faults.Stream) {
 	l := &w.cfg.Limits
 	if l.Horizon == 0 {
-		l.Horizon = protocol.Duration(s.Between(4, 12))*w.cfg.Protocol.Interval + protocol.Duration(s.Between(0, 3*int64(w.cfg.Protocol.NodeTimeout)))
+		interval, detect := w.longest(func(c *protocol.Config) protocol.Duration { return c.Interval }), w.longest(func(c *protocol.Config) protocol.Duration { return c.NodeTimeout })
+		l.Horizon = protocol.Duration(s.Between(4, 12))*interval + protocol.Duration(s.Between(0, 3*int64(detect)))
 	}
-	l.Liveness = cmp.Or(l.Liveness, LivenessBound(w.cfg.Protocol))
+	if l.Liveness == 0 {
+		for i := range w.cfg.Jobs {
+			l.Liveness += LivenessBound(w.cfg.Jobs[i].Protocol)
+		}
+	}
 	l.Steps = cmp.Or(l.Steps, 50_000_000)
 	l.Ring = cmp.Or(l.Ring, 1024)
+}
+
+// longest is the longest of a time that the jobs' configurations hold.
+func (w *World) longest(of func(*protocol.Config) protocol.Duration) (d protocol.Duration) {
+	for i := range w.cfg.Jobs {
+		d = max(d, of(&w.cfg.Jobs[i].Protocol))
+	}
+	return d
 }
 
 func drawLatency(s *faults.Stream) latency {
@@ -122,7 +141,7 @@ func (w *World) run() {
 	}
 	w.startOutside()
 	for _, n := range w.nodes {
-		n.office = len(w.cfg.Topology.Coordinators) > 0 && n.id == w.cfg.Topology.Coordinators[0]
+		n.office = n == n.job.first()
 		if n.worker || n.office {
 			w.start(n)
 		}
@@ -181,6 +200,10 @@ func (w *World) defers(n *node, it item) bool {
 	if n.wakes <= w.now {
 		return false
 	}
+	if n.still {
+		n.still = false
+		w.count(faults.Pause)
+	}
 	w.queue.push(n.wakes, it)
 	return true
 }
@@ -193,8 +216,15 @@ func (w *World) deliverEvent(it item) {
 		w.step(it.m, protocol.Resumed{})
 		return
 	}
-	if f, ok := it.ev.(protocol.Fetched); ok && f.Batch != nil {
-		it.m.hold(f.Batch)
+	switch ev := it.ev.(type) {
+	case protocol.Fetched:
+		if ev.Batch != nil {
+			it.m.hold(ev.Batch)
+		}
+	case protocol.Flushed:
+		if ev.Outcome == protocol.Unknown {
+			w.targets.Unknown++
+		}
 	}
 	w.step(it.m, it.ev)
 }
@@ -205,20 +235,26 @@ func (w *World) deliverTell(it item) {
 		return
 	}
 	if m := n.proc.machine(protocol.TaskID(it.arg)); m != nil {
+		if w.job = n.job; it.fn != nil {
+			it.fn()
+		}
 		w.step(m, it.ev)
 	}
 }
 
 // step steps a machine and performs what it wants, in order; a crash may cut the list anywhere.
 func (w *World) step(m *machine, ev protocol.Event) {
+	w.job = m.proc.node.job
 	m.last = max(m.last+1, w.now+m.proc.skew)
 	w.steps++
+	m.proc.node.steps++
+	under := w.job.underWay()
 	w.digest.event(w.now, m.addr, ev)
 	w.trace.event(w, m, ev)
 	w.out.Reset()
 	m.core.Step(m.last, ev, &w.out)
 	list := w.out.All()
-	cut, crash := w.cutAt(list)
+	cut, crash := w.cutAt(m, list)
 	for _, ef := range list[:cut] {
 		w.digest.effect(ef)
 		w.trace.effect(w, m, ef)
@@ -230,6 +266,9 @@ func (w *World) step(m *machine, ev protocol.Event) {
 	} else {
 		w.watchStep(m)
 		w.settle(m)
+	}
+	if w.cfg.Census != nil {
+		w.cfg.Census.countStep(m, len(list), under)
 	}
 	if w.audit != nil {
 		w.audit.after(w)
@@ -263,7 +302,7 @@ type worldError string
 func (w *World) fails(class, name, text string) {
 	w.over = true
 	if w.failure == nil {
-		w.failure = &Failure{Class: class, Name: name, Text: text, At: w.now, Step: w.steps, Phase: w.watch.phase}
+		w.failure = &Failure{Class: class, Name: name, Text: text, At: w.now, Step: w.steps, Phase: w.job.phase}
 	}
 }
 

@@ -78,33 +78,43 @@ func TestOtherProcessSameRuns(t *testing.T) {
 	}
 }
 
+// The faults that struck, by name, give the run again: those that did not strike had no part in it.
 func TestReplayByFiredFaults(t *testing.T) {
-	for seed := range uint64(20) {
-		a := Run(toyConfig(seed, toyBugs{}))
-		cfg := toyConfig(seed, toyBugs{})
-		cfg.Profile, cfg.Replay = faults.Calm(), true
-		for _, f := range a.Fired {
-			cfg.Only = append(cfg.Only, f.ID)
-		}
-		if b := Run(cfg); !slices.Equal(a.Fired, b.Fired) || a.Digest != b.Digest {
-			t.Fatalf("seed %d: %d faults struck, %d in the replay", seed, len(a.Fired), len(b.Fired))
+	for seed := range uint64(60) {
+		for i, config := range []func() Config{
+			func() Config { return toyConfig(seed, toyBugs{}) },
+			func() Config { return jobConfig(seed, seed%3 == 2, true) },
+			func() Config { return twoConfig(seed) },
+		} {
+			if i == 2 && seed%6 > 0 {
+				continue
+			}
+			a, cfg := Run(config()), config()
+			cfg.Profile, cfg.Replay = faults.Calm(), true
+			for _, f := range a.Fired {
+				cfg.Only = append(cfg.Only, f.ID)
+			}
+			if b := Run(cfg); !slices.Equal(a.Fired, b.Fired) || a.Digest != b.Digest {
+				t.Fatalf("config %d, seed %d: %d faults struck, %d in the replay", i, seed, len(a.Fired), len(b.Fired))
+			}
 		}
 	}
 }
 
 func caught(t *testing.T, bugs toyBugs, name string) {
 	t.Helper()
-	for seed := range uint64(40) {
+	for seed := range uint64(200) {
 		cfg := toyConfig(seed, bugs)
 		cfg.Feeds[0].Every, cfg.Feeds[0].Records = protocol.Millisecond, 2000
 		if r := Run(cfg); r.Failure != nil {
 			if r.Failure.Name != name {
 				t.Fatalf("found %v, want %s", r.Failure, name)
 			}
+			t.Logf("%s: seed %d", name, seed)
 			return
 		}
 	}
-	t.Fatalf("40 seeds passed with a bug that %s must catch", name)
+	t.Fatalf("200 seeds passed with a bug that %s must catch", name)
 }
 
 func TestBugsAreCaught(t *testing.T) {
@@ -122,18 +132,27 @@ func TestReleasedBatchIsScribbled(t *testing.T) {
 	t.Fatal("an alias kept after Release read what it had read before")
 }
 
-// A crash behind every effect of every control step of a calm run's first attempts must be survived.
+// A crash behind every effect of a sample of a calm run's steps must be survived.
 func TestCrashBehindEveryEffect(t *testing.T) {
+	calm := func() Config {
+		cfg := jobConfig(1, false, false)
+		cfg.Profile, cfg.Limits.Horizon = faults.Calm(), 2*protocol.Second
+		return cfg
+	}
+	var census Census
+	cfg := calm()
+	cfg.Census = &census
+	Run(cfg)
 	digests := map[uint64]bool{}
 	runs := 0
-	for step := uint64(1); step <= 400; step += 7 {
-		for effect := 0; ; effect++ {
-			cfg := jobConfig(1, false, false)
-			cfg.Profile, cfg.CrashAt = faults.Calm(), CrashPoint{step, effect}
-			cfg.Limits.Horizon = 2 * protocol.Second
+	for i := 0; i < 400; i += 7 {
+		at := census.Steps[i]
+		for effect := range at.Effects + 1 {
+			cfg := calm()
+			cfg.CrashAt = []CrashPoint{{at.Machine.Node, at.Step, effect}}
 			r := runJob(t, cfg)
-			if !r.Crashed {
-				break
+			if r.Crashed != 1 {
+				t.Errorf("%+v is no place of the run", cfg.CrashAt)
 			}
 			digests[r.Digest] = true
 			runs++
@@ -141,6 +160,41 @@ func TestCrashBehindEveryEffect(t *testing.T) {
 	}
 	if t.Logf("%d crash points, %d different runs", runs, len(digests)); runs < 100 || len(digests) < runs*9/10 {
 		t.Fatalf("%d crash points gave %d different runs", runs, len(digests))
+	}
+}
+
+// Every outcome of a calm run can be made Unknown: the request is counted, and the run is another one.
+func TestEveryOutcomeUnknown(t *testing.T) {
+	calm := func() Config {
+		cfg := jobConfig(1, false, false)
+		cfg.Profile, cfg.Limits.Horizon = faults.Calm(), 2*protocol.Second
+		cfg.Feeds[0].Records, cfg.Feeds[0].Start = 20, 5
+		return cfg
+	}
+	var census Census
+	cfg := calm()
+	cfg.Census = &census
+	usual := Run(cfg)
+	kinds, runs, same := map[string]int{}, 0, 0
+	for i, at := range census.Requests {
+		if kinds[at.Kind]++; kinds[at.Kind] > 5 {
+			continue
+		}
+		for _, way := range []Way{Lost, Applied, Late} {
+			cfg := calm()
+			cfg.UnknownAt = UnknownPoint{uint64(i + 1), way}
+			if runs++; runJob(t, cfg).Digest == usual.Digest {
+				same++ // asked in the very last step
+			}
+		}
+	}
+	if runs < 100 || same > runs/10 {
+		t.Errorf("%d of %d runs are as if nothing had happened", same, runs)
+	}
+	for _, kind := range []string{"Store", "Load", "Delete", "Survey", "Fetch", "OpenSlot", "Produce", "Flush", "EndTxn", "ReadLedger", "ListTxns", "Erase"} {
+		if kinds[kind] == 0 {
+			t.Errorf("a calm run has no %s", kind)
+		}
 	}
 }
 
@@ -171,8 +225,9 @@ func (c chatter) Step(now protocol.Time, ev protocol.Event, out *protocol.Effect
 func BenchmarkLoop(b *testing.B) {
 	b.ReportAllocs()
 	cfg := toyConfig(1, toyBugs{})
-	cfg.Topology.Coordinators, cfg.Topology.Workers = nil, []protocol.NodeID{11, 12, 13, 14}
-	cfg.NewJob = func() Job { return Job{NewWorker: func() protocol.Machine { return chatter{cfg.Protocol} }} }
+	only := &cfg.Jobs[0]
+	only.Topology.Coordinators, only.Topology.Workers = nil, []protocol.NodeID{11, 12, 13, 14}
+	only.NewJob = func() Job { return Job{NewWorker: func() protocol.Machine { return chatter{only.Protocol} }} }
 	cfg.Feeds, cfg.Readers, cfg.Profile = nil, nil, faults.Full()
 	cfg.Profile[faults.CrashWorker], cfg.Profile[faults.CrashInEffects] = 0, 0
 	cfg.Profile[faults.MessageLost], cfg.Profile[faults.MessageDoubled], cfg.Profile[faults.Pause], cfg.Profile[faults.Partition] = 0, 0, 0, 0
@@ -192,4 +247,24 @@ func BenchmarkJob(b *testing.B) {
 	}
 	b.ReportMetric(float64(steps)/b.Elapsed().Seconds(), "steps/s")
 	b.ReportMetric(float64(steps)/float64(b.N), "steps/op")
+}
+
+// What struck and changed nothing is in the list that replays a run, and not in the counts.
+func TestOnlyWhatChangedSomethingCounts(t *testing.T) {
+	var struck, counted [faults.Kinds]uint64
+	for seed := range uint64(40) {
+		r := Run(jobConfig(seed, false, true))
+		for _, f := range r.Fired {
+			struck[f.ID.Kind]++
+		}
+		for k := range faults.Kind(faults.Kinds) {
+			counted[k] += r.Faults.Of(k)
+		}
+	}
+	for k := range faults.Kind(faults.Kinds) {
+		often := k == faults.Pause || k == faults.MessageReordered || k == faults.MessageDelayed // without effect
+		if t.Logf("%-18v struck %d, counted %d", k, struck[k], counted[k]); counted[k] == 0 || counted[k] > struck[k] || often && counted[k] == struck[k] {
+			t.Errorf("%v: struck %d, counted %d", k, struck[k], counted[k])
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -19,6 +20,8 @@ type hunt struct {
 	seeds     int
 	workers   int
 	options   scenarios.Options
+	// cases, if set, are run in place of the seeds.
+	cases []enumeratedCase
 	// each, if set, is called for every outcome, in order of seed.
 	each func(*scenarios.Outcome)
 }
@@ -34,6 +37,7 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 	audits := fs.Int("audit", 0, "run so many seeds again in other processes and under -race, and compare digests")
 	canary := fs.Bool("audit-canary", false, "audit a job that is not deterministic: it must be seen (exit 4)")
 	onlyDigests := fs.Bool("digests", false, "print a digest per seed and nothing else")
+	enumerates := fs.Bool("enumerate", false, "run every crash and every unknown outcome of a small run, once each, of linear and shuffle or of the scenario; --from varies the run")
 	if err := parse(fs, args); err != nil {
 		return 0, err
 	}
@@ -47,6 +51,7 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	debug.SetGCPercent(400) // runs are short and hold little: garbage is cheaper than its collection
 	h := hunt{scenarios: list, first: uint64(from), seeds: *seeds, workers: *workers, options: scenarios.Options{Limit: faults.Full()}}
 	switch {
 	case *onlyDigests:
@@ -59,9 +64,11 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 		fallthrough
 	case *audits > 0:
 		return audit(&h, stdout, stderr)
+	case *enumerates:
+		h.enumerate(*name == "")
 	}
 	if !*asJSON {
-		h.each = progress(stderr, *seeds)
+		h.each = progress(stderr, h.seeds)
 	}
 	r := h.run()
 	if *asJSON {
@@ -113,6 +120,15 @@ func (h *hunt) scenario(s uint64) *scenarios.Scenario {
 	return h.scenarios[s%uint64(len(h.scenarios))]
 }
 
+// outcome runs the ith seed, or case.
+func (h *hunt) outcome(i int) scenarios.Outcome {
+	if h.cases != nil {
+		return h.cases[i].scenario.RunCase(h.first, h.cases[i].Case, h.options)
+	}
+	s := h.first + uint64(i)
+	return h.scenario(s).Run(s, h.options)
+}
+
 // run runs the seeds on several goroutines and adds the outcomes up in order of seed, so that the report does not
 // depend on who was first.
 func (h *hunt) run() *reports.Hunt {
@@ -126,14 +142,16 @@ func (h *hunt) run() *reports.Hunt {
 		go func() {
 			defer wait.Done()
 			for i := w; i < h.seeds; i += h.workers {
-				s := h.first + uint64(i)
-				outcomes[w] <- h.scenario(s).Run(s, h.options)
+				outcomes[w] <- h.outcome(i)
 			}
 		}()
 	}
 	for i := range h.seeds {
 		o := <-outcomes[i%h.workers]
 		r.add(&o)
+		if h.cases != nil {
+			r.addCase(&h.cases[i], &o)
+		}
 		if h.each != nil {
 			h.each(&o)
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 )
 
 // command is a subcommand; run returns the exit code, or an error of usage.
@@ -24,7 +25,7 @@ func commands() []command {
 		{"repro", "repeat one seed", repro},
 		{"scenarios", "list the scenarios", list},
 		{"mutants", "plant known bugs and count the seeds until each is caught", mutants},
-		{"broker", "run the embedded broker in this process", serve},
+		{"broker", "run the embedded broker in this process, until its standard input ends", serve},
 	}
 }
 
@@ -36,12 +37,17 @@ func main() {
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		usage(stdout)
-		if len(args) == 0 {
-			return exitUsage
+	if len(args) == 0 {
+		usage(stderr)
+		return exitUsage
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		if len(args) == 1 {
+			usage(stdout)
+			return 0
 		}
-		return 0
+		args = append(args[1:], "-h")
 	}
 	for _, c := range commands() {
 		if c.name != args[0] {
@@ -69,20 +75,28 @@ func usage(w io.Writer) {
 	fmt.Fprintln(w, "\nexit codes: 0 pass, 1 violation, 2 usage, 3 unknown, 4 nondeterministic, 5 stale scenario, 6 vacuous, 130 interrupted")
 }
 
-// flags is a flag set that reports problems as errors.
+// flags is a flag set that reports problems as errors, and help to stderr.
 func flags(name string, stderr io.Writer) *flag.FlagSet {
 	fs := flag.NewFlagSet("weir "+name, flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	return fs
 }
 
-// parse parses args, of which none may be left over.
+// parse parses args, of which none may be left over. Package flag would tell an error and all flags before it returns
+// the error: it is told once.
 func parse(fs *flag.FlagSet, args []string) error {
-	if err := fs.Parse(args); err != nil {
+	stderr := fs.Output()
+	fs.SetOutput(io.Discard)
+	err := fs.Parse(args)
+	fs.SetOutput(stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fs.Usage()
 		return err
-	}
-	if fs.NArg() > 0 {
-		return fmt.Errorf("argument %q is not a flag", fs.Arg(0))
+	case err != nil:
+		return fmt.Errorf("%w; see %s -h", err, fs.Name())
+	case fs.NArg() > 0:
+		return fmt.Errorf("argument %q is not a flag; see %s -h", fs.Arg(0), fs.Name())
 	}
 	return nil
 }
@@ -91,11 +105,18 @@ func parse(fs *flag.FlagSet, args []string) error {
 type seed uint64
 
 // String implements flag.Value.
-func (s *seed) String() string { return fmt.Sprintf("%#x", uint64(*s)) }
+func (s *seed) String() string { return hex(uint64(*s)) }
 
 // Set implements flag.Value.
 func (s *seed) Set(text string) error {
-	n, err := strconv.ParseUint(text, 0, 64)
+	digits, base := text, 10
+	if rest, ok := strings.CutPrefix(text, "0x"); ok {
+		digits, base = rest, 16
+	}
+	n, err := strconv.ParseUint(digits, base, 64)
+	if err != nil {
+		return errors.New("a seed is a number of 64 bits, decimal or 0x hex")
+	}
 	*s = seed(n)
-	return err
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"strings"
 	"time"
 
 	"weir/faults"
@@ -26,8 +27,13 @@ func newReport(h *hunt) *report {
 	r.Scenario = "all"
 	if len(h.scenarios) == 1 {
 		r.Scenario = h.scenarios[0].Name
+	} else if h.cases != nil {
+		r.Scenario = strings.Join(scenarios.Enumerated(), ", ")
 	}
 	r.Notes, r.Failures = map[string]uint64{}, []reports.Failure{}
+	for _, s := range h.scenarios {
+		r.Targets = append(r.Targets, reports.Target{Scenario: s.Name})
+	}
 	return r
 }
 
@@ -46,6 +52,7 @@ func (r *report) add(o *scenarios.Outcome) {
 	for _, n := range o.Run.Notes {
 		r.Notes[string(n.Kind)] += n.Count
 	}
+	r.target(o)
 	if o.Passed() {
 		return
 	}
@@ -55,6 +62,23 @@ func (r *report) add(o *scenarios.Outcome) {
 		r.unknown++
 	}
 	r.Failures = append(r.Failures, f)
+}
+
+// target counts what a seed was hit by.
+func (r *report) target(o *scenarios.Outcome) {
+	for i := range r.Targets {
+		t := &r.Targets[i]
+		if t.Scenario != o.Scenario {
+			continue
+		}
+		t.Seeds++
+		if o.Run.Targets.Window > 0 {
+			t.Window++
+		}
+		if o.Run.Targets.Unknown > 0 {
+			t.Unknown++
+		}
+	}
 }
 
 func (r *report) finish(wall time.Duration) *reports.Hunt {

@@ -17,6 +17,8 @@ func repro(args []string, stdout, stderr io.Writer) (int, error) {
 	var s seed
 	given := false
 	fs.Func("seed", "the seed, decimal or 0x hex", func(text string) error { given = true; return s.Set(text) })
+	var c scenarios.Case
+	fs.Func("case", "one case of an enumeration, as fuzz --enumerate prints it", func(text string) (err error) { c, err = scenarios.ParseCase(text); return err })
 	trace := fs.Bool("trace", false, "print every event and effect")
 	if err := parse(fs, args); err != nil {
 		return 0, err
@@ -29,11 +31,15 @@ func repro(args []string, stdout, stderr io.Writer) (int, error) {
 		return 0, err
 	}
 	opt := scenarios.Options{Limit: faults.Full()}
-	first := list[0].Run(uint64(s), opt)
+	run := func() scenarios.Outcome { return list[0].Run(uint64(s), opt) }
+	if len(c.Crash) > 0 || c.Unknown.Request > 0 {
+		run = func() scenarios.Outcome { return list[0].RunCase(uint64(s), c, opt) }
+	}
+	first := run()
 	if *trace {
 		opt.Trace = func(line string) { fmt.Fprintln(stdout, line) }
 	}
-	o := list[0].Run(uint64(s), opt)
+	o := run()
 	return tell(stdout, &first, &o), nil
 }
 

@@ -36,6 +36,8 @@ type Broker struct {
 	ids []protocol.TransactionalID
 	// Invariant: the transactions in state Ongoing, in the order they began.
 	ongoing []*txn
+	// Invariant: marking counts the transactions in states PrepareCommit and PrepareAbort.
+	marking int
 	pids    int64         // producer ids given out
 	look    protocol.Time // when the next look for late transactions is due; zero: none is
 }

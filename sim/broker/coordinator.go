@@ -82,6 +82,12 @@ func (b *Broker) become(t *txn, s State) {
 	if t.state == Ongoing && s != Ongoing {
 		b.ongoing = slices.DeleteFunc(b.ongoing, func(o *txn) bool { return o == t })
 	}
+	if s == PrepareCommit || s == PrepareAbort {
+		b.marking++
+	}
+	if t.state == PrepareCommit || t.state == PrepareAbort {
+		b.marking--
+	}
 	t.state, t.changed = s, b.net.Now()
 }
 

@@ -13,21 +13,14 @@ func (d *Device) fetch(from protocol.Address, ef protocol.Fetch, done func(proto
 		d.callFetch(from, ef, done)
 		return
 	}
-	d.wait(p, from.Node, ef.From,
-		func() { d.callFetch(from, ef, done) },
-		func() { done(protocol.Fetched{Op: ef.Op, Outcome: protocol.OK, Next: ef.From}) })
+	d.wait(&waiter{p: p, node: from.Node, at: ef.From, d: d, from: from, fetch: ef, done: done})
 }
 
-// wait registers a read at p; either goes on when offset at is stable, or ends after the poll time.
-func (d *Device) wait(p *partition, node protocol.NodeID, at protocol.Offset, ready, idle func()) {
-	w := &waiter{node: node, at: at, fire: ready}
-	p.waiters = append(p.waiters, w)
-	d.net.After(d.opts.Poll, func() {
-		if w.fire != nil {
-			p.drop(w)
-			idle()
-		}
-	})
+// wait registers a read at its partition; it goes on when its offset is stable, or ends after the poll time.
+func (d *Device) wait(w *waiter) {
+	w.waits = true
+	w.p.waiters = append(w.p.waiters, w)
+	d.net.After(d.opts.Poll, w.expire)
 }
 
 func (d *Device) callFetch(from protocol.Address, ef protocol.Fetch, done func(protocol.Event)) {
@@ -63,9 +56,7 @@ func (d *Device) readLedger(from protocol.Address, ef protocol.ReadLedger, done 
 		d.callLedger(from, ef, done)
 		return
 	}
-	d.wait(p, from.Node, ef.Offset,
-		func() { d.callLedger(from, ef, done) },
-		func() { done(protocol.LedgerRead{Op: ef.Op, Outcome: protocol.Unknown}) })
+	d.wait(&waiter{p: p, node: from.Node, at: ef.Offset, d: d, from: from, ledger: ef, reads: true, done: done})
 }
 
 func (d *Device) callLedger(from protocol.Address, ef protocol.ReadLedger, done func(protocol.Event)) {

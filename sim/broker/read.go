@@ -11,14 +11,17 @@ type Record struct {
 // ReadCommitted reads at most limit committed records from an offset on, without a request, and returns the offset to
 // read next. It is what a read_committed consumer would see at this instant.
 func (b *Broker) ReadCommitted(topic string, i protocol.Partition, from protocol.Offset, limit int) (out []Record, next protocol.Offset) {
+	next = b.Each(topic, i, from, limit, func(r Record) { out = append(out, r) })
+	return out, next
+}
+
+// Each is ReadCommitted that hands the records to yield.
+func (b *Broker) Each(topic string, i protocol.Partition, from protocol.Offset, limit int, yield func(Record)) (next protocol.Offset) {
 	p := b.partition(topic, i)
 	if p == nil {
-		return nil, from
+		return from
 	}
-	next = p.view(max(from, p.start)).read(limit, func(offset protocol.Offset, key, value []byte) {
-		out = append(out, Record{offset, key, value})
-	})
-	return out, next
+	return p.view(max(from, p.start)).read(limit, func(offset protocol.Offset, key, value []byte) { yield(Record{offset, key, value}) })
 }
 
 // Offsets are the ends of a partition: where it starts, the last stable offset, and where the next record will go.
@@ -26,6 +29,10 @@ func (b *Broker) Offsets(topic string, i protocol.Partition) (start, stable, end
 	p := b.must(topic, i)
 	return p.start, p.stable(), p.end
 }
+
+// Settling reports whether a transaction of a transactional id is open or its markers are being written: either holds
+// readers up.
+func (b *Broker) Settling() bool { return len(b.ongoing) > 0 || b.marking > 0 }
 
 // Txn is what the coordinator knows of a transactional id.
 type Txn struct {

@@ -242,11 +242,12 @@ func (d *Device) flush(from protocol.Address, ef protocol.Flush, done func(proto
 		return
 	}
 	s.flushing = answer
-	if s.unanswered == 0 {
+	left := ef.Deadline.Sub(d.net.Now())
+	if s.unanswered == 0 && left > 0 {
 		d.refuse(from.Node, s.maybeClose)
 		return
 	}
-	d.net.After(max(0, ef.Deadline.Sub(d.net.Now())), s.kill)
+	d.net.After(max(0, left), s.kill)
 }
 
 // maybeClose closes the client of a slot that was asked to flush and has nothing left to send.

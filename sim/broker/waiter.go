@@ -2,11 +2,44 @@ package broker
 
 import "weir/protocol"
 
-// A waiter is a read that found nothing yet.
+// A waiter is a read that found nothing yet: a Fetch, or a ReadLedger.
 type waiter struct {
-	node protocol.NodeID
-	at   protocol.Offset // of what it waits for
-	fire func()          // goes on; nil once it has
+	p      *partition
+	node   protocol.NodeID
+	at     protocol.Offset // of what it waits for
+	waits  bool            // it has neither gone on nor ended
+	d      *Device
+	from   protocol.Address
+	fetch  protocol.Fetch
+	ledger protocol.ReadLedger
+	reads  bool // the ledger
+	done   func(protocol.Event)
+}
+
+// resume sends the request after all.
+func (w *waiter) resume() {
+	if !w.waits {
+		return
+	}
+	w.waits = false
+	if w.reads {
+		w.d.callLedger(w.from, w.ledger, w.done)
+	} else {
+		w.d.callFetch(w.from, w.fetch, w.done)
+	}
+}
+
+// expire answers that there was nothing.
+func (w *waiter) expire() {
+	if !w.waits {
+		return
+	}
+	w.p.drop(w)
+	if w.reads {
+		w.done(protocol.LedgerRead{Op: w.ledger.Op, Outcome: protocol.Unknown})
+	} else {
+		w.done(protocol.Fetched{Op: w.fetch.Op, Outcome: protocol.OK, Next: w.fetch.From})
+	}
 }
 
 // wake lets every read go on that has something to see.
@@ -37,16 +70,9 @@ func (p *partition) release(ready func(*waiter) bool) {
 	}
 }
 
-func (w *waiter) resume() {
-	if fire := w.fire; fire != nil {
-		w.fire = nil
-		fire()
-	}
-}
-
 // drop forgets a waiter.
 func (p *partition) drop(w *waiter) {
-	w.fire = nil
+	w.waits = false
 	for i := range p.waiters {
 		if p.waiters[i] == w {
 			p.waiters = append(p.waiters[:i], p.waiters[i+1:]...)
@@ -70,7 +96,7 @@ func (p *partition) dropNode(node protocol.NodeID) {
 		if w.node != node {
 			kept = append(kept, w)
 		} else {
-			w.fire = nil
+			w.waits = false
 		}
 	}
 	clear(p.waiters[len(kept):])
