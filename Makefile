@@ -1,6 +1,7 @@
 # The commands of this repository. There is no logic here: each is what you
 # would type.
-.PHONY: list check test race fuzz repro golden mutants bench tidy demo
+.PHONY: list check test race fuzz repro golden mutants bench tidy demo conformance
+SERVICES = kafka,s3
 
 list: ## this list
 	@grep -E '^[a-z]+:.* ## ' Makefile
@@ -29,11 +30,16 @@ golden: ## rewrite the golden traces; read the diff
 mutants: ## plant each known bug and see it caught
 	go run ./cmd/weir mutants
 
-bench: ## the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## the benchmarks of DESIGN's goals, into reports/bench/latest.txt
+	go test -run '^$$' -bench '^Benchmark(Seam|Engine|Sim|Loop|ReadModifyWrite|Freeze|Encode|Merge|Fused|ExactlyOnce)$$' -benchmem ./protocol/task ./runtime/engine ./scenarios ./sim ./protocol/state/... . ./checker | tee reports/bench/latest.txt
 
 tidy: ## the house rules alone
 	go run ./cmd/tidy
 
-demo: ## a bug is planted, found, shrunk and explained
+demo: ## the job on a broker, killed, verified, replayed, and hunted
 	go run ./cmd/weir demo
+
+conformance: ## devices and the production job on real Kafka and S3; needs Java 17 and Maven; SERVICES=kafka,s3,slow for more
+	runtime/conformance/kafka.sh install
+	runtime/conformance/s3.sh install
+	WEIR_CONFORMANCE=$(SERVICES) go test -count=1 -parallel 8 -timeout 20m ./runtime/conformance

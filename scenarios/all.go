@@ -29,7 +29,7 @@ func Named(name string) (*Scenario, bool) {
 func of(j jobs.Job, about string) *Scenario {
 	s := &Scenario{Name: j.Name, About: about, Factory: j.Factory, Partitions: j.Partitions, Parallelism: j.Parallelism}
 	for i, t := range j.Inputs {
-		s.Inputs = append(s.Inputs, Input{Topic: t, Keys: 5, Make: func(n, key int) []byte { return fmt.Appendf(nil, "k%d:%c%05d", key, 'a'+i, n) }})
+		s.Inputs = append(s.Inputs, Input{Topic: t, Keys: 40, Make: func(n, key int) []byte { return fmt.Appendf(nil, "k%d:%c%05d", key, 'a'+i, n) }})
 	}
 	for _, t := range j.Outputs {
 		s.Outputs = append(s.Outputs, Output{Topic: t, Count: func(n int) int { return n * len(j.Inputs) }})

@@ -18,6 +18,7 @@ type drawn struct {
 	topology   sim.Topology
 	second     *drawn // with a second job
 	records    int
+	fewer      int // keys are divided by this: with few, every delta holds all; with many, each change stands in one delta only
 	endVersion int16
 }
 
@@ -43,7 +44,8 @@ func (s *Scenario) drawJob(d *faults.Stream) drawn {
 	interval = cmp.Or(s.Interval, interval)
 	cfg := protocol.Defaults()
 	cfg.Interval = interval
-	cfg.Timeout = max(interval, 20*protocol.Second)
+	// Short time-outs give up checkpoints whose snapshots are late.
+	cfg.Timeout = []protocol.Duration{max(interval, 20*protocol.Second), 5 * protocol.Second, 2 * protocol.Second}[pick(d, 2, 1, 1)]
 	cfg.Heartbeat = []protocol.Duration{protocol.Second, 2 * protocol.Second}[d.Pick(2)]
 	cfg.NodeTimeout = []protocol.Duration{10 * protocol.Second, 30 * protocol.Second}[d.Pick(2)]
 	cfg.Tolerable = d.Pick(3)
@@ -58,7 +60,7 @@ func (s *Scenario) drawJob(d *faults.Stream) drawn {
 	if !s.Fixed && d.Chance(1, 3) {
 		cfg.Parallelism = 1 + d.Pick(3)
 	}
-	out := drawn{cfg: cfg, topology: topology(d), records: 40 + d.Pick(80), endVersion: 5}
+	out := drawn{cfg: cfg, topology: topology(d), records: 40 + d.Pick(80), fewer: 1 + 7*d.Pick(2), endVersion: 5}
 	if d.Chance(1, 4) {
 		out.endVersion = 4
 	}
@@ -173,7 +175,7 @@ func (s *Scenario) feed(in Input, d drawn) sim.Feed {
 	every := max(5*d.cfg.Interval/protocol.Duration(n), protocol.Millisecond) // between appends
 	f := sim.Feed{Topic: in.Topic, Records: n, Start: n / 8, Every: every, Transactions: 100, AbortedTail: s.AbortedTail,
 		Make: func(i int, draws *faults.Stream) (protocol.Partition, []byte, []byte) {
-			value := in.Make(i, draws.Pick(in.Keys))
+			value := in.Make(i, draws.Pick(max(1, in.Keys/d.fewer)))
 			p, key := draws.Pick(s.Partitions), in.key(i)
 			if key != nil {
 				p = int(crc32.ChecksumIEEE(key) % uint32(s.Partitions))
