@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,11 +33,18 @@ type hunt struct {
 	seeds int
 }
 
+// restarts that count are never due to a fault, so that a job that needs many of them is broken; without this limit it
+// goes on for a long time.
+const restarts = 20
+
 func parse(args []string) (h hunt, alone bool, err error) {
 	if len(args) != 3 {
 		return h, false, errors.New("usage: hunter FIRST-SEED SEEDS ALONE")
 	}
 	h.all = scenarios.All()
+	for _, s := range h.all {
+		s.RestartLimit = cmp.Or(s.RestartLimit, restarts)
+	}
 	first, err1 := strconv.ParseUint(args[0], 0, 64)
 	seeds, err2 := strconv.Atoi(args[1])
 	alone, err3 := strconv.ParseBool(args[2])
