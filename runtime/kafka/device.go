@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -20,7 +19,6 @@ type Device struct {
 	log   *slog.Logger
 	admin *kgo.Client // metadata, offsets, lists, tombstones: retried by the client
 	adm   *kadm.Client
-	fence *kgo.Client // InitProducerID: not retried by the client
 
 	ctx  context.Context
 	stop context.CancelFunc
@@ -34,7 +32,7 @@ type Device struct {
 	slots     map[protocol.TransactionalID]*slot
 	cursors   map[place]*cursor
 	ledgers   map[place]*cursor
-	resolvers map[int16]*kgo.Client // by version of EndTxn
+	resolvers map[int16]*kgo.Client // by version of EndTxn; what they send is not repeated by the client
 }
 
 // New makes a device. It does not connect: see Probe.
@@ -47,13 +45,8 @@ func New(o Options) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	fence, err := o.client(kgo.RequestRetries(0))
-	if err != nil {
-		admin.Close()
-		return nil, err
-	}
 	d := &Device{
-		opts: o, log: o.Logger, admin: admin, adm: kadm.NewClient(admin), fence: fence,
+		opts: o, log: o.Logger, admin: admin, adm: kadm.NewClient(admin),
 		slots: map[protocol.TransactionalID]*slot{}, cursors: map[place]*cursor{}, ledgers: map[place]*cursor{}, resolvers: map[int16]*kgo.Client{},
 	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
@@ -120,7 +113,6 @@ func (d *Device) Close() {
 	for _, cl := range d.resolvers {
 		cl.Close()
 	}
-	d.fence.Close()
 	d.admin.Close()
 }
 
@@ -166,8 +158,8 @@ func (d *Device) report(op, object string, out protocol.Outcome, cause error) pr
 	case protocol.Retry:
 		level = slog.LevelDebug
 	case protocol.Unknown:
-		if errors.Is(cause, errNotOpen) {
-			level = slog.LevelDebug // why the slot is dead was said when it died
+		if oneOf(cause, errNotOpen, errHalted) {
+			level = slog.LevelDebug // why the slot is dead was said when it died; a halt is no news either
 		}
 	case protocol.Denied, protocol.Corrupt, protocol.NotFound, protocol.OutOfRange:
 		level = slog.LevelError

@@ -72,11 +72,21 @@ func (d *Device) readAt(ctx context.Context, at place, ef protocol.Fetch) (*batc
 	}
 	defer func() { c.turn <- struct{}{} }()
 	if err := c.load(ctx, d, ef.From); err != nil {
-		return nil, 0, err
+		return nil, 0, d.halted(at, c, err)
 	}
 	b, next := c.take(d.opts.Pool, ef.Max)
 	c.readAhead(d)
 	return b, next, nil
+}
+
+// halted says of an error that it came of CloseSlots, if it did.
+func (d *Device) halted(at place, c *cursor, err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cursors[at] != c {
+		err = fmt.Errorf("%w: %w", errHalted, err)
+	}
+	return err
 }
 
 // load makes the cursor's chunk begin at from: of what it has, of what was read ahead, or by a request of its own.

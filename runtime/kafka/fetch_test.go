@@ -1,10 +1,16 @@
 package kafka
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"weir/protocol"
 )
@@ -105,6 +111,32 @@ func TestFetchOfRecreatedTopic(t *testing.T) {
 	ef.From = 1
 	if f := w.do(w.dev, ef).(protocol.Fetched); f.Outcome != protocol.NotFound {
 		t.Fatalf("read of another topic of the same name: %+v", f)
+	}
+}
+
+// TestHaltIsNoNews: what CloseSlots cuts off is answered, and nobody is warned of it.
+func TestHaltIsNoNews(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var log bytes.Buffer
+	d, err := New(Options{Brokers: w.cluster.ListenAddrs(), Pool: w.pool, MaxWait: 5 * time.Second, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := w.survey("in").TopicID
+	waiting := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Observe: true, Count: -1})
+	got := w.start(d, protocol.Fetch{Topic: "in", TopicID: id, Max: 1})
+	for waiting.Hits() == 0 {
+		runtime.Gosched()
+	}
+	begun := time.Now()
+	d.CloseSlots()
+	if f := (<-got).(protocol.Fetched); f.Outcome != protocol.Unknown || time.Since(begun) > 2*time.Second {
+		t.Fatalf("%+v after %v", f, time.Since(begun))
+	}
+	d.Close()
+	if log.Len() > 0 {
+		t.Fatalf("it said: %s", &log)
 	}
 }
 

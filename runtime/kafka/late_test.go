@@ -62,6 +62,36 @@ func TestEndRequestLate(t *testing.T) {
 	}
 }
 
+// TestCoordinatorStandsStill: a coordinator that answers nothing, not even that it is none any more, is left for the one
+// that the other brokers name.
+func TestCoordinatorStandsStill(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.prepare("a", "1")
+	d := w.device(time.Second)
+	for _, ask := range []func() protocol.Outcome{
+		func() protocol.Outcome {
+			return w.end(d, protocol.Opened{ID: p.ID, Version: p.Version, Producer: protocol.Producer{ID: 1 << 40}}, true)
+		},
+		func() protocol.Outcome { return w.do(d, protocol.Fence{ID: p.ID}).(protocol.Fenced).Outcome },
+	} {
+		ask() // it knows the coordinator now
+		old := w.cluster.CoordinatorFor(string(p.ID))
+		w.wires.stop(w.cluster.ListenAddrs()[old])
+		for w.cluster.CoordinatorFor(string(p.ID)) == old {
+			w.cluster.RehashCoordinators()
+		}
+		got := protocol.Unknown
+		for try := 0; got == protocol.Unknown && try < 8; try++ { // the first ones are lost, and the question who it is may be
+			got = ask()
+		}
+		if got == protocol.Unknown {
+			t.Error("the broker that stands still is asked for ever")
+		}
+		w.wires.stop("")
+	}
+}
+
 // TestProduceLate: past the deadline the flush is unknown; the request lands later, under the fenced pair, in vain.
 func TestProduceLate(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -60,8 +62,10 @@ func (o *Options) fill() error {
 
 // client makes a client with what all clients share; more comes last and wins.
 func (o *Options) client(more ...kgo.Opt) (*kgo.Client, error) {
+	seeds := slices.Clone(o.Brokers) // a client asks the first one first: one that stands still would hold up every new client
+	rand.Shuffle(len(seeds), func(i, j int) { seeds[i], seeds[j] = seeds[j], seeds[i] })
 	opts := []kgo.Opt{
-		kgo.SeedBrokers(o.Brokers...),
+		kgo.SeedBrokers(seeds...),
 		kgo.WithLogger(clientLog{o.Logger}),
 		kgo.DisableClientMetrics(),
 		kgo.DialTimeout(min(o.IOTimeout, 10*time.Second)),

@@ -32,20 +32,34 @@ func (d *Device) end(ctx context.Context, ef protocol.EndTxn) protocol.Event {
 }
 
 func (d *Device) sendEnd(ctx context.Context, ef protocol.EndTxn) error {
-	cl, err := d.resolver(ef.Version)
-	if err != nil {
-		return err
-	}
 	req := kmsg.NewPtrEndTxnRequest()
 	req.TransactionalID = string(ef.ID)
 	req.ProducerID, req.ProducerEpoch, req.Commit = ef.Producer.ID, ef.Producer.Epoch, ef.Commit
-	resp, err := req.RequestWith(ctx, cl)
+	got, err := d.coordinate(ctx, string(ef.ID), ef.Version, req)
 	if err != nil {
 		return err
 	}
+	resp := got.(*kmsg.EndTxnResponse)
 	protocol.Assert(resp.Version == ef.Version, "EndTxn went out in another version than it was pinned to")
 	return kerr.ErrorForCode(resp.ErrorCode)
 }
+
+// coordinate sends a request to a transactional id's coordinator, once. Who that is is asked each time: the client would
+// go on asking the broker that it knows, which may stand still while another has the office.
+func (d *Device) coordinate(ctx context.Context, id string, version int16, req kmsg.Request) (kmsg.Response, error) {
+	cl, err := d.resolver(version)
+	if err != nil {
+		return nil, err
+	}
+	at := d.adm.FindTxnCoordinators(ctx, id)[id]
+	if at.Err != nil {
+		return nil, fmt.Errorf("find the coordinator: %w", at.Err)
+	}
+	return cl.Broker(int(at.NodeID)).Request(ctx, req)
+}
+
+// anyVersion stands for a client that no version is pinned of: for requests that mean the same in all.
+const anyVersion = 0
 
 // resolver is the client that speaks exactly this version of EndTxn: a plain one would silently take the broker's,
 // and the version is part of a transaction's identity.
@@ -55,10 +69,14 @@ func (d *Device) resolver(version int16) (*kgo.Client, error) {
 	if cl := d.resolvers[version]; cl != nil {
 		return cl, nil
 	}
-	highest, lowest := kversion.Stable(), new(kversion.Versions)
-	highest.SetMaxKeyVersion(endTxnKey, version)
-	lowest.SetMaxKeyVersion(endTxnKey, version)
-	cl, err := d.opts.client(kgo.RequestRetries(0), kgo.MaxVersions(highest), kgo.MinVersions(lowest))
+	opts := []kgo.Opt{kgo.RequestRetries(0)}
+	if version != anyVersion {
+		highest, lowest := kversion.Stable(), new(kversion.Versions)
+		highest.SetMaxKeyVersion(endTxnKey, version)
+		lowest.SetMaxKeyVersion(endTxnKey, version)
+		opts = append(opts, kgo.MaxVersions(highest), kgo.MinVersions(lowest))
+	}
+	cl, err := d.opts.client(opts...)
 	if err == nil {
 		d.resolvers[version] = cl
 	}
@@ -72,9 +90,9 @@ func (d *Device) takeOver(ctx context.Context, ef protocol.Fence) protocol.Event
 	req.TransactionalID = &id
 	req.TransactionTimeoutMillis = int32(fenceTimeout / time.Millisecond)
 	req.ProducerID, req.ProducerEpoch = -1, -1
-	resp, err := req.RequestWith(ctx, d.fence)
+	resp, err := d.coordinate(ctx, id, anyVersion, req)
 	if err == nil {
-		err = kerr.ErrorForCode(resp.ErrorCode)
+		err = kerr.ErrorForCode(resp.(*kmsg.InitProducerIDResponse).ErrorCode)
 	}
 	return protocol.Fenced{Op: ef.Op, ID: ef.ID, Outcome: d.report("fence", id, fenceOutcome(err), err)}
 }
@@ -91,7 +109,7 @@ func (d *Device) list(ctx context.Context, ef protocol.ListTxns) protocol.Event 
 
 func (d *Device) openTxns(ctx context.Context, prefix string) ([]protocol.TransactionalID, error) {
 	req := kmsg.NewPtrListTransactionsRequest()
-	req.StateFilters = []string{"Ongoing", "PrepareCommit", "PrepareAbort"}
+	req.StateFilters = []string{"Ongoing"} // what is decided and waits for its markers nobody can end any more
 	var open []protocol.TransactionalID
 	for _, shard := range d.admin.RequestSharded(ctx, req) {
 		if shard.Err != nil {

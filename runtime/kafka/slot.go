@@ -21,7 +21,10 @@ const (
 	slotBytes   = 256 << 20
 )
 
-var errNotOpen = errors.New("the slot is not open")
+var (
+	errNotOpen = errors.New("the slot is not open")
+	errHalted  = errors.New("halted meanwhile")
+)
 
 // slot is one client that lives for one transaction.
 type slot struct {
@@ -72,7 +75,7 @@ func (d *Device) keep(s *slot, life uint64) error {
 		drop.kill()
 	}
 	if late {
-		return errors.New("halted while opening")
+		return errHalted
 	}
 	return nil
 }

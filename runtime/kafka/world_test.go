@@ -211,6 +211,7 @@ type wires struct {
 	mu      sync.Mutex
 	swallow map[int16]bool // requests go out, replies are lost and the connection with them
 	hold    map[int16]bool // requests are kept until let
+	still   string         // the broker at this address stands still: connections are taken, nothing is answered
 	held    []heldRequest
 }
 
@@ -234,6 +235,12 @@ func (ws *wires) dial(ctx context.Context, network, host string) (net.Conn, erro
 		return nil, err
 	}
 	return &wire{Conn: c, ws: ws}, nil
+}
+
+func (ws *wires) stop(addr string) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	ws.still = addr
 }
 
 // let sends what was held, on connections that their owner may have given up long ago, and waits for the answers.
@@ -267,6 +274,7 @@ func (w *wire) Write(p []byte) (int, error) {
 	key := int16(binary.BigEndian.Uint16(p[4:]))
 	w.ws.mu.Lock()
 	swallow, hold := w.ws.swallow[key], w.ws.hold[key]
+	still := w.ws.still == w.RemoteAddr().String()
 	if hold {
 		w.ws.held = append(w.ws.held, heldRequest{w.Conn, append([]byte(nil), p...)})
 	}
@@ -274,7 +282,7 @@ func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	w.lost, w.kept = w.lost || swallow, w.kept || hold
 	w.mu.Unlock()
-	if hold {
+	if hold || still {
 		return len(p), nil
 	}
 	return w.Conn.Write(p)
