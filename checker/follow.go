@@ -4,7 +4,7 @@ import "bytes"
 
 // followWidth and nearWidth bound how many different orders are followed at once, with outputs each or now and then.
 const (
-	followWidth = 128
+	followWidth = 2048
 	nearWidth   = 512
 	nearNodes   = 4096 // from one output to the next
 )

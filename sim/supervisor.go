@@ -153,14 +153,9 @@ func (w *World) stuck(why string) {
 	w.fails("stuck", "liveness", text)
 }
 
-// endsUnfenced lets a coordinator that reads HEAD for the first time leave its predecessor's transactions open, when it is
-// stopped just then or finds the job finished.
-const endsUnfenced = true
-
 // leavesOpen reports whether a verdict says that transactions may have been left open: the broker could not be reached.
 func leavesOpen(v protocol.Verdict) bool {
-	return strings.Contains(v.Text, "may stay open until their timeout") ||
-		endsUnfenced && (strings.HasPrefix(v.Text, "stopped before the tasks ran") || strings.HasSuffix(v.Text, "in an earlier run"))
+	return strings.Contains(v.Text, "may stay open until their timeout")
 }
 
 // settleBound is how long after its end a job may still hold readers up, beside markers that a fault delays.

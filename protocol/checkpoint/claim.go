@@ -17,6 +17,10 @@ func (c *Coordinator) reserve() protocol.CheckpointID {
 func (c *Coordinator) onHeadLoaded(now protocol.Time, ev protocol.Loaded, out *protocol.Effects) {
 	switch ev.Outcome {
 	case protocol.NotFound:
+		if c.last.Kind != 0 { // nothing was ever begun
+			c.exit(c.last.Kind, out, "%s", c.last.Text)
+			return
+		}
 		c.claim(now, out)
 	case protocol.OK:
 		c.adopt(now, ev, out)
@@ -43,7 +47,10 @@ func (c *Coordinator) succeed(now protocol.Time, h *Head, v protocol.Version, ou
 	case StopForeign:
 		c.exit(protocol.Refused, out, "%s; nothing was written", d.Reason)
 	case StopFinished:
-		c.exit(protocol.Finished, out, "%s", d.Reason)
+		// Its coordinator may have died before it had closed.
+		c.head.head, c.head.version, c.head.intent = h, v, nil
+		c.last = protocol.Verdict{Kind: protocol.Finished, Text: d.Reason}
+		c.becomeClosing(now, out)
 	default:
 		c.head.head, c.head.version, c.head.intent = h, v, nil
 		c.peek(now, out)

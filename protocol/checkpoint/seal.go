@@ -157,12 +157,10 @@ func (c *Coordinator) onStopAsked(now protocol.Time, out *protocol.Effects) {
 	switch c.phase {
 	case running:
 		c.maybeLast(now, out)
-	case loading:
-		c.exit(stopped.Kind, out, "%s", stopped.Text)
 	case gathering, starting:
 		c.last = stopped
 		c.becomeClosing(now, out)
-	case claiming, reading, recovering, restarting:
+	case loading, claiming, reading, recovering, restarting:
 		c.last = stopped
 	case closing, ended:
 	}

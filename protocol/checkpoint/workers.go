@@ -27,6 +27,9 @@ func (c *Coordinator) alive(m *member, now protocol.Time) bool {
 // onBeat pings, finds the dead, and repeats what was not answered.
 func (c *Coordinator) onBeat(now protocol.Time, out *protocol.Effects) {
 	out.Append(protocol.Wake{Timer: timerBeat, At: now.Add(c.cfg.Heartbeat)})
+	if c.phase == closing && !c.took {
+		c.close(now, out)
+	}
 	if !c.took {
 		return
 	}

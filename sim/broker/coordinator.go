@@ -139,7 +139,7 @@ func (b *Broker) endInPlace(t *txn, producer protocol.Producer, commit bool) Cod
 	case t.state == Ongoing:
 		b.prepare(t, commit, t.producer.ID)
 		return None
-	case t.state == prepared(commit):
+	case t.state == PrepareCommit || t.state == PrepareAbort:
 		return ConcurrentTransactions
 	case t.state == completed(commit):
 		return None
@@ -152,13 +152,13 @@ func (b *Broker) endInPlace(t *txn, producer protocol.Producer, commit bool) Cod
 func (b *Broker) endByBump(t *txn, producer protocol.Producer, commit bool) Code {
 	retry := t.retries(producer)
 	switch {
+	case t.state == PrepareCommit || t.state == PrepareAbort:
+		return ConcurrentTransactions
 	case t.producer != producer && !retry:
 		return unlike(t, producer)
 	case t.state == Ongoing && !retry:
 		b.prepareAndBump(t, commit)
 		return None
-	case t.state == PrepareCommit || t.state == PrepareAbort:
-		return duringMarkers(t, retry, commit)
 	case t.state == completed(commit) && retry:
 		return None
 	case retry && (t.state == Empty || t.state == Ongoing):
@@ -183,16 +183,6 @@ func unlike(t *txn, p protocol.Producer) Code {
 		return InvalidProducerIDMapping
 	}
 	return ProducerFenced
-}
-
-func duringMarkers(t *txn, retry, commit bool) Code {
-	switch {
-	case !retry:
-		return ProducerFenced
-	case t.state == prepared(commit):
-		return ConcurrentTransactions
-	}
-	return InvalidTxnState
 }
 
 func completed(commit bool) State {
