@@ -16,11 +16,17 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"weir/protocol"
+	"weir/sim/bucket"
 )
 
-// rtbucket is a bucket behind a RoundTripper: PUT with conditions and checksums, GET, ranged GET, DELETE. Its flaws are
-// those of servers that were seen.
+// rtbucket is the simulator's bucket behind a RoundTripper: what the conditions of a PUT decide is decided there, so that
+// the real adapter and the virtual device are held to one world. HTTP, checksums and metadata are added here, and flaws of
+// servers that were seen; with a flaw in its conditions the virtual bucket is not asked.
 type rtbucket struct {
+	virtual *bucket.Bucket
+
 	ignoreIfNoneMatch, ignoreIfMatch bool
 	checkThenAct                     bool // conditions are checked, and only then the writer takes its turn
 	acceptWrongSums                  bool
@@ -40,7 +46,9 @@ type rtobject struct {
 	meta http.Header
 }
 
-func newRTBucket() *rtbucket { return &rtbucket{objects: map[string]rtobject{}} }
+func newRTBucket() *rtbucket {
+	return &rtbucket{virtual: bucket.New(), objects: map[string]rtobject{}}
+}
 
 func (b *rtbucket) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
@@ -71,6 +79,7 @@ func (b *rtbucket) serve(r *http.Request, body []byte) *http.Response {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		delete(b.objects, r.URL.Path)
+		b.virtual.Delete(protocol.ObjectKey(r.URL.Path))
 		return answer(r, 204, nil, nil)
 	}
 	return refuse(r, 405, "MethodNotAllowed")
@@ -96,6 +105,13 @@ func (b *rtbucket) put(r *http.Request, body []byte) *http.Response {
 		return refuse(r, status, code)
 	}
 	o := rtobject{body: body, etag: fmt.Sprintf(`"%x"`, md5.Sum(body)), meta: http.Header{}}
+	if !b.ignoreIfNoneMatch && !b.ignoreIfMatch && !b.checkThenAct {
+		v, out := b.virtual.Store(protocol.ObjectKey(r.URL.Path), body, protocol.Version(strings.Trim(r.Header.Get("If-Match"), `"`)))
+		if out != protocol.OK {
+			return refuse(r, 412, "PreconditionFailed")
+		}
+		o.etag = `"` + string(v) + `"`
+	}
 	for k, v := range r.Header {
 		if strings.HasPrefix(k, "X-Amz-Meta-") || k == "X-Amz-Checksum-Crc32c" {
 			o.meta[k] = v
