@@ -13,6 +13,16 @@ type Mutants struct {
 	Starts        int      `json:"starts"`    // hunts per mutant, each from another seed
 	Unpatched     string   `json:"unpatched"` // pass, or how the program without a bug failed on the same seeds
 	Mutants       []Mutant `json:"mutants"`
+	// Unreached are bugs that are not hunted: the simulated world lacks what it needs to catch them.
+	Unreached []Unreached `json:"unreached"`
+}
+
+// Unreached is a planted bug that would live.
+type Unreached struct {
+	Name   string `json:"name"`
+	Source string `json:"source"`
+	Breaks string `json:"breaks"`
+	Needs  string `json:"needs"`
 }
 
 // Mutant is one planted bug. Numbers of seeds count the one that failed; -1: not within the limit.
@@ -89,9 +99,18 @@ func (m *Mutants) Markdown(w io.Writer) {
 		if r.StandsFor != "" {
 			fmt.Fprintf(w, "Stands for: %s.\n\n", r.StandsFor)
 		}
-		fmt.Fprintf(w, "In `%s`.\n", strings.ReplaceAll(r.Source, ", ", "`, `"))
+		fmt.Fprintf(w, "In %s.\n", files(r.Source))
+	}
+	for i, u := range m.Unreached {
+		if i == 0 {
+			fmt.Fprint(w, "\n# Bugs that would live\n\nThese are not hunted: the simulated world never gets to where they do harm.\n")
+		}
+		fmt.Fprintf(w, "\n## %s\n\n%s\n\nMissing: %s.\n\nIn %s.\n", u.Name, sentence(u.Breaks), u.Needs, files(u.Source))
 	}
 }
+
+// files is a list of files as code.
+func files(source string) string { return "`" + strings.ReplaceAll(source, ", ", "`, `") + "`" }
 
 const mutantsIntro = `# Planted bugs
 

@@ -9,7 +9,6 @@ func Commits() []Mutant {
 		sealedBeforeReadBack(),
 		failedProduceCommitted(),
 		filledWhileFlushing(),
-		ageNotRecomputed(),
 	}
 }
 
@@ -94,22 +93,6 @@ func filledWhileFlushing() Mutant {
 		Edits: []Edit{{"protocol/txn/pool.go",
 			` || p.find(slotOpen) != nil && !p.Flushing()`,
 			` || p.find(slotOpen) != nil`,
-		}},
-	}
-}
-
-func ageNotRecomputed() Mutant {
-	return Mutant{
-		Name:      "age-not-recomputed",
-		Breaks:    "an ack's ages are of the moment it is sent: a repeated one has those of the first time, and a transaction that is too old is decided",
-		StandsFor: "",
-		Edits: []Edit{{"protocol/task/sink.go",
-			`	aged.Snapshot.Committables = s.pool.Age(now, ack.Snapshot.Committables)
-`,
-			`	if len(aged.Snapshot.Committables) > 0 && aged.Snapshot.Committables[len(aged.Snapshot.Committables)-1].Age == 0 {
-		copy(aged.Snapshot.Committables, s.pool.Age(now, ack.Snapshot.Committables))
-	}
-`,
 		}},
 	}
 }

@@ -3,7 +3,6 @@ package mutants
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 )
@@ -13,6 +12,7 @@ type Mutant struct {
 	Name      string
 	Breaks    string // the rule that no longer holds, and what follows
 	StandsFor string // the real bug it is like, by id or source; "" if we made it up
+	Needs     string // what the simulated world lacks to catch it; "" if it is caught
 	Edits     []Edit
 }
 
@@ -28,12 +28,12 @@ type Source struct {
 	Text []byte
 }
 
-// All is every mutant: the first ones, which each test run hunts, then the others.
+// All is every mutant that must be caught: the first ones, which each test run hunts, then the others.
 func All() []Mutant { return slices.Concat(First(), Commits(), Barriers(), Recoveries()) }
 
 // Named is the mutant of a name.
 func Named(name string) (Mutant, bool) {
-	for _, m := range All() {
+	for _, m := range slices.Concat(All(), Unreached()) {
 		if m.Name == name {
 			return m, true
 		}
@@ -46,16 +46,6 @@ func (m *Mutant) Files() (list []string) {
 	for _, e := range m.Edits {
 		if !slices.Contains(list, e.File) {
 			list = append(list, e.File)
-		}
-	}
-	return list
-}
-
-// Folders lists the folders of the packages that m changes, each once.
-func (m *Mutant) Folders() (list []string) {
-	for _, f := range m.Files() {
-		if dir := path.Dir(f); !slices.Contains(list, dir) {
-			list = append(list, dir)
 		}
 	}
 	return list

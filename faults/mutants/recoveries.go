@@ -5,7 +5,6 @@ func Recoveries() []Mutant {
 	return []Mutant{
 		unchangedTakenForLost(),
 		conflictTakenForFailure(),
-		sealedJudgedAgain(),
 		rebornWorkerJoins(),
 		attemptAfterFencing(),
 		releaseIgnoresLineage(),
@@ -95,18 +94,6 @@ func conflictTakenForFailure() Mutant {
 			},
 			{"protocol/checkpoint/claim.go", `func (c *Coordinator) onHeadWon(`, giveUp + `func (c *Coordinator) onHeadWon(`},
 		},
-	}
-}
-
-func sealedJudgedAgain() Mutant {
-	return Mutant{
-		Name:      "sealed-judged-again",
-		Breaks:    "transactions of sealed checkpoints are neither committed nor judged again: their ledger records may be compacted away, and a healthy job stops for a loss",
-		StandsFor: "",
-		Edits: []Edit{{"protocol/checkpoint/resolve.go",
-			`		if c.Checkpoint > h.Sealed && len(f.Judged) == 0 {`,
-			`		if len(f.Judged) == 0 {`,
-		}},
 	}
 }
 

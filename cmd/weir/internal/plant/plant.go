@@ -61,29 +61,12 @@ func (f *Field) Build(m *mutants.Mutant) (string, error) {
 		args = append(args, "-overlay", overlay)
 	}
 	out := filepath.Join(f.dir, name)
-	return out, f.goTool(append(args, "-o", out, hunter), "build the hunter with mutant "+name)
-}
-
-// Vet compiles and vets the packages that m changes, and nothing else.
-func (f *Field) Vet(m *mutants.Mutant) error {
-	overlay, err := f.overlay(m)
-	if err != nil {
-		return err
-	}
-	args := []string{"vet", "-overlay", overlay}
-	for _, folder := range m.Folders() {
-		args = append(args, "./"+folder)
-	}
-	return f.goTool(args, "vet mutant "+m.Name)
-}
-
-func (f *Field) goTool(args []string, what string) error {
-	cmd := exec.Command("go", args...)
+	cmd := exec.Command("go", append(args, "-o", out, hunter)...)
 	cmd.Dir = f.root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", what, err, out)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the hunter with mutant %s: %w\n%s", name, err, said)
 	}
-	return nil
+	return out, nil
 }
 
 // overlay writes m's sources and the file that tells the compiler to take them.

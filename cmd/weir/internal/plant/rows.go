@@ -78,6 +78,15 @@ func Row(m *mutants.Mutant, found []mutants.Found) reports.Mutant {
 	return r
 }
 
+// Unreached lists the mutants that are not hunted.
+func Unreached() []reports.Unreached {
+	list := []reports.Unreached{}
+	for _, m := range mutants.Unreached() {
+		list = append(list, reports.Unreached{Name: m.Name, Source: strings.Join(m.Files(), ", "), Breaks: m.Breaks, Needs: m.Needs})
+	}
+	return list
+}
+
 // medianMax are the median, the higher one of two, and the maximum, where Never is above all numbers.
 func medianMax(seeds []int) (median, most int) {
 	slices.SortFunc(seeds, func(a, b int) int { return cmp.Compare(uint(a), uint(b)) }) // Never is the largest
