@@ -12,13 +12,18 @@ type armed struct {
 	addressed bool    // to phase
 	phase     faults.Phase
 	patience  protocol.Time
-	cut       bool // of CrashInEffects: the next fitting step is cut
-	skip      int  // fitting steps that pass before
-	control   bool // only steps that talk to coordinator, bucket or log fit
+	cut       bool     // of CrashInEffects: the next fitting step is cut
+	skip      int      // fitting steps that pass before
+	control   bool     // only steps that talk to coordinator, bucket or log fit
+	given     *planned // of the plan that the run follows
 }
 
 // plan arms each timed fault at its time.
 func (w *World) plan() {
+	if w.book != nil && w.book.follows {
+		w.book.planTimed(w)
+		return
+	}
 	for _, f := range w.faults.Plan(int64(w.cfg.Limits.Horizon)) {
 		w.After(protocol.Duration(f.At), func() { w.arm(f) })
 	}
@@ -75,6 +80,10 @@ func (w *World) strike(a *armed) {
 		return
 	}
 	w.job = a.job
+	a.Draws = w.faults.Strike(a.ID)
+	if a.ID.Kind != faults.CrashInEffects {
+		w.book.record(w, a)
+	}
 	switch a.ID.Kind {
 	case faults.CrashWorker:
 		w.strikeCrash(a, func(n *node) bool { return n.worker })
@@ -90,7 +99,7 @@ func (w *World) strike(a *armed) {
 	case faults.ChannelReset:
 		w.strikeReset(a)
 	case faults.ServiceOutage:
-		s := service(a.Draws.Pick(int(services)))
+		s := w.book.service(a.given, service(a.Draws.Pick(int(services))))
 		w.block(&w.links.away[s], a, w.outage(a))
 	case faults.BucketSlow:
 		w.block(&w.links.slow[theBucket], a, w.outage(a))
@@ -98,7 +107,8 @@ func (w *World) strike(a *armed) {
 }
 
 func (w *World) strikeCrash(a *armed, fits func(*node) bool) {
-	if n := pickNode(&a.Draws, a.job.alive(fits)); n != nil {
+	all := a.job.alive(fits)
+	if n := w.book.node(a.given, all, pickNode(&a.Draws, all)); n != nil {
 		w.struck(a.ID)
 		w.crash(n)
 	}
@@ -107,7 +117,7 @@ func (w *World) strikeCrash(a *armed, fits func(*node) bool) {
 // outage is a drawn time, of a blink up to several time-outs.
 func (w *World) outage(a *armed) protocol.Duration {
 	c := a.job.cfg
-	return protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 2*int64(max(c.NodeTimeout, c.IOTimeout))))
+	return w.book.span(a.given, protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 2*int64(max(c.NodeTimeout, c.IOTimeout)))))
 }
 
 func (w *World) block(b *blocks, a *armed, d protocol.Duration) {
@@ -116,13 +126,14 @@ func (w *World) block(b *blocks, a *armed, d protocol.Duration) {
 
 // strikePause pauses a process past its time-outs; while a coordinator is paused a standby may be started.
 func (w *World) strikePause(a *armed) {
-	n := pickNode(&a.Draws, a.job.alive(func(n *node) bool { return n.wakes <= w.now }))
+	all := a.job.alive(func(n *node) bool { return n.wakes <= w.now })
+	n := w.book.node(a.given, all, pickNode(&a.Draws, all))
 	if n == nil {
 		return
 	}
 	w.fire(a.ID)
 	n.still = true
-	d := protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 3*int64(n.job.cfg.NodeTimeout)))
+	d := w.book.span(a.given, protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 3*int64(n.job.cfg.NodeTimeout))))
 	n.wakes = w.now.Add(d)
 	if !n.office || !a.Draws.Chance(3, 4) {
 		return
@@ -136,7 +147,7 @@ func (w *World) strikePause(a *armed) {
 
 // strikePartition blocks one node's ways to some other places: all, half of them, or one; one way or both.
 func (w *World) strikePartition(a *armed) {
-	n := pickNode(&a.Draws, a.job.nodes)
+	n := w.book.node(a.given, a.job.nodes, pickNode(&a.Draws, a.job.nodes))
 	if n == nil {
 		return
 	}
@@ -148,12 +159,13 @@ func (w *World) strikePartition(a *armed) {
 			continue
 		}
 		if which != 1 {
-			w.block(w.links.way(n.place, p), a, d)
+			w.blockWay(n.place, p, a, d)
 		}
 		if which != 2 {
-			w.block(w.links.way(p, n.place), a, d)
+			w.blockWay(p, n.place, a, d)
 		}
 	}
+	w.blockGiven(a, d)
 	w.After(protocol.Duration(a.Draws.Between(1, int64(d))), func() { w.giveUp(n, a) })
 }
 
@@ -185,9 +197,13 @@ func (j *tenant) working(n *node) (out []*conn) {
 }
 
 func (w *World) strikeReset(a *armed) {
-	if all := a.job.working(nil); len(all) > 0 {
+	all := a.job.working(nil)
+	if len(all) == 0 {
+		return
+	}
+	if c := w.book.channel(a, all, all[a.Draws.Pick(len(all))]); c != nil {
 		w.struck(a.ID)
-		w.reset(all[a.Draws.Pick(len(all))])
+		w.reset(c)
 	}
 }
 
@@ -195,6 +211,9 @@ func (w *World) strikeReset(a *armed) {
 func (w *World) cutAt(m *machine, list []protocol.Effect) (at int, crash bool) {
 	if at, ok := w.crashesAt(m, len(list)); ok {
 		return at, true
+	}
+	if w.book != nil && w.book.follows {
+		return w.book.cut(w, m, list)
 	}
 	for i := range w.armed {
 		a := &w.armed[i]
@@ -205,6 +224,7 @@ func (w *World) cutAt(m *machine, list []protocol.Effect) (at int, crash bool) {
 			continue
 		}
 		at := a.Draws.Pick(len(list) + 1)
+		w.book.recordCut(w, m, a.ID, list, at)
 		w.struck(a.ID)
 		w.armed = append(w.armed[:i], w.armed[i+1:]...)
 		return at, true
