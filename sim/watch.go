@@ -246,7 +246,7 @@ func (w *World) watchWaits() {
 		for _, m := range n.proc.machines {
 			for _, wait := range m.core.Pending() {
 				if late := (w.now + m.proc.skew).Sub(wait.Deadline); wait.Deadline != 0 && late > slack {
-					w.breach(CheckWaits, fmt.Sprintf("%s waits for %q %d ms past its deadline", place(m.addr), wait.What, late/protocol.Millisecond))
+					w.breach(CheckWaits, fmt.Sprintf("%s waits for %q %d ms past its deadline", w.addressName(m.addr), wait.What, late/protocol.Millisecond))
 				}
 			}
 		}
