@@ -19,6 +19,7 @@ type Explanation struct {
 	Missed   []string
 	Again    []string // commands
 	Shrunk   string   // what a shrink came to; empty: there was none
+	File     string   // the scenario file's text
 }
 
 // ExplainedEvent is a line of the story.
@@ -160,7 +161,7 @@ func (x *Explanation) Markdown(w io.Writer) {
 	for _, line := range x.Again {
 		fmt.Fprintln(w, line)
 	}
-	fmt.Fprintln(w, "```")
+	fmt.Fprintf(w, "```\n\n## The scenario file\n\n```\n%s```\n", x.File)
 }
 
 func cell(s string) string { return strings.NewReplacer("|", "\\|", "`", "'", "\n", " ").Replace(s) }

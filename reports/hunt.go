@@ -43,6 +43,7 @@ type Hunt struct {
 	Notes          map[string]uint64            `json:"notes"`
 	Targets        []Target                     `json:"targets,omitempty"`    // by scenario
 	Enumerated     *Enumerated                  `json:"enumerated,omitempty"` // in place of seeds
+	Regressions    int                          `json:"regressions"`          // scenario files that were run first
 	Failures       []Failure                    `json:"failures"`
 }
 
@@ -68,12 +69,14 @@ type Enumerated struct {
 
 // Failure is one seed that did not pass.
 type Failure struct {
-	Seed      string `json:"seed"`
-	Scenario  string `json:"scenario"`
-	Case      string `json:"case,omitempty"` // of an enumeration
-	Invariant string `json:"invariant"`
-	Message   string `json:"message"`
-	Repro     string `json:"repro"`
+	Seed     string `json:"seed"`
+	Scenario string `json:"scenario"`
+	Case     string `json:"case,omitempty"` // of an enumeration
+	// Regression is the name of a scenario file that did not come out as it says.
+	Regression string `json:"regression,omitempty"`
+	Invariant  string `json:"invariant"`
+	Message    string `json:"message"`
+	Repro      string `json:"repro"`
 	// Fingerprint is the same for failures that look the same; Count is how many there were: the first one is told.
 	Fingerprint string `json:"fingerprint"`
 	Count       int    `json:"count"`
@@ -98,6 +101,9 @@ func (h *Hunt) Text(w io.Writer) {
 	fmt.Fprintf(w, "%s: %d %s of %s from %s in %v (%.0f %s/s, %.2f M steps/s)\n", strings.ToUpper(h.Verdict), h.Seeds, unit, h.Scenario, h.FirstSeed,
 		wall.Round(10*time.Millisecond), float64(h.Seeds)/h.WallSeconds, unit, float64(h.Steps)/h.WallSeconds/1e6)
 	fmt.Fprintf(w, "  simulated %v, digest %s\n", (time.Duration(h.VirtualSeconds) * time.Second).Round(time.Second), h.Digest)
+	if h.Regressions > 0 {
+		fmt.Fprintf(w, "  regressions: %d scenario files were run first\n", h.Regressions)
+	}
 	if e := h.Enumerated; e != nil {
 		fmt.Fprintf(w, "  enumerated %d crashes, %d pairs of crashes, unknown outcomes: %d lost, %d applied, %d late; %d failures\n", e.Crashes, e.Pairs, e.UnknownLost, e.UnknownApplied, e.UnknownLate, e.Failures)
 	} else {
@@ -108,6 +114,10 @@ func (h *Hunt) Text(w io.Writer) {
 		if i == 5 {
 			fmt.Fprintf(w, "… and %d more failures\n", len(h.Failures)-i)
 			break
+		}
+		if f.Regression != "" {
+			fmt.Fprintf(w, "\nFAIL %s\n  repeat: %s\n", f.Message, f.Repro)
+			continue
 		}
 		where := f.Seed
 		if f.Case != "" {

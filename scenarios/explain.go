@@ -93,10 +93,11 @@ type telling struct {
 func (t *telling) see(s sim.Seen) {
 	turn := Turn{Step: s.Step, At: s.At, Where: s.Who, What: s.Name}
 	switch s.What.(type) {
-	case faults.ID, string:
-		turn.Fault = true
-		turn.weight = 3
+	case faults.ID:
+		turn.Fault, turn.weight = true, 3
 		t.list = append(t.list, turn)
+		return
+	case string: // what a fault did in detail
 		return
 	}
 	if len(t.hashes) == mostRecorded {

@@ -75,8 +75,8 @@ func (b *book) begins(w *World, m *machine, ev protocol.Event) {
 	}
 	who := m.proc.node.job.name(m.addr)
 	b.here, b.since = b.count(faults.Place{Who: who, What: w.eventName(m.proc.node.job, ev)}), w.now
-	for _, f := range b.at[b.here] {
-		if !f.begun && f.ID.Kind != faults.CrashInEffects {
+	for _, f := range b.near(b.here) {
+		if f.ID.Kind.Timed() && !f.begun && f.ID.Kind != faults.CrashInEffects && b.meets(w, f, b.here) {
 			b.await(w, f, protocol.Duration(f.After))
 		}
 	}
@@ -103,7 +103,7 @@ func (b *book) planTimed(w *World) {
 		case f.Place == faults.Place{}:
 			b.await(w, f, protocol.Duration(f.At))
 		case b.lenient:
-			b.await(w, f, protocol.Duration(f.Seen))
+			b.await(w, f, protocol.Duration(f.Seen)+w.longest(func(c *protocol.Config) protocol.Duration { return c.Interval }))
 		}
 	}
 }
@@ -184,7 +184,7 @@ func (b *book) meets(w *World, f *planned, p faults.Place) bool {
 	if f.Place == p {
 		return true
 	}
-	return b.lenient && int64(w.now.Sub(epochStart)) >= f.Seen && f.Place.Who == p.Who && timeless(f.Place.What) == timeless(p.What)
+	return b.lenient && int64(w.now.Sub(epochStart)) >= f.Seen-f.After && f.Place.Who == p.Who && timeless(f.Place.What) == timeless(p.What)
 }
 
 // timeless is what without the number of the checkpoint.

@@ -105,7 +105,7 @@ type Config struct {
 	Only      []faults.ID // with Replay: strike exactly here
 	Replay    bool
 	Plan      faults.Plan  // unless nil: strike as it says, whatever the profile
-	Lenient   bool         // a fault of the plan whose place does not come strikes at the time when it struck before
+	Lenient   bool         // a fault of the plan whose place does not come strikes at the next one like it, or an interval later than before
 	Record    bool         // fill Result.Plan
 	CrashAt   []CrashPoint // an enumeration's crashes
 	UnknownAt UnknownPoint // an enumeration's one lost outcome

@@ -31,7 +31,7 @@ func explain(args []string, stdout, stderr io.Writer) (int, error) {
 		return code5(&st.Outcome), nil
 	}
 	x := explanation(st, f, run.file)
-	x.Shrunk = told
+	x.Shrunk, x.File = told, f.With(f.Plan).String()
 	if *markdown {
 		x.Markdown(stdout)
 	} else {

@@ -58,8 +58,10 @@ func firstFailure(weir string, seeds int) (f reports.Failure, err error) {
 		if err := json.Unmarshal(out, &h); err != nil {
 			return f, fmt.Errorf("weir fuzz: %w", err)
 		}
-		if len(h.Failures) > 0 {
-			return h.Failures[0], nil
+		for _, f := range h.Failures {
+			if f.Regression == "" {
+				return f, nil
+			}
 		}
 	}
 	return f, fmt.Errorf("no failure in %d seeds", seeds)

@@ -72,7 +72,12 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 	if !*asJSON {
 		h.each = progress(stderr, h.seeds)
 	}
+	repeated, err := h.repeat()
+	if err != nil {
+		return 0, err
+	}
 	r := h.run()
+	repeated.into(r)
 	if err := h.save(r, *save); err != nil {
 		return 0, err
 	}
@@ -116,6 +121,9 @@ func (h *hunt) save(r *reports.Hunt, dir string) error {
 	}
 	for i := range r.Failures[:min(len(r.Failures), mostSaved)] {
 		f := &r.Failures[i]
+		if f.Regression != "" {
+			continue
+		}
 		s, ok := scenarios.Named(f.Scenario)
 		var at seed
 		if err := at.Set(f.Seed); err != nil || !ok {

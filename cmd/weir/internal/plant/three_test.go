@@ -92,8 +92,7 @@ func manyFaults(t *testing.T, weir string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for seed := 0; seed < 3000; seed += 25 {
-		cmd := exec.Command(weir, "fuzz", "--json", "--seeds", "25", "--from", strconv.Itoa(seed), "--scenario", "linear", "--save", dir)
-		out, _ := cmd.Output() // it exits with 1 if it finds something
+		out := either(t, weir, "fuzz", "--json", "--seeds", "25", "--from", strconv.Itoa(seed), "--scenario", "linear", "--save", dir)
 		var h reports.Hunt
 		if err := json.Unmarshal(out, &h); err != nil {
 			t.Fatal(err)
@@ -106,6 +105,19 @@ func manyFaults(t *testing.T, weir string) string {
 	}
 	t.Fatal("nothing was found")
 	return ""
+}
+
+// either is what a program prints that may exit with any code.
+func either(t *testing.T, program string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // run runs a program that must exit with a code, and returns what it printed.
