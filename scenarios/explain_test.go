@@ -1,0 +1,118 @@
+package scenarios
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"weir/checker"
+	"weir/faults"
+	"weir/sim"
+)
+
+// The story of a job that forgets what it counted when it restarts: what was expected, what was seen, the one fault that
+// is needed, and where a run without it goes another way.
+func TestExplain(t *testing.T) {
+	s, err := NewShrink(failing(t), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Run()
+	extra := s.Best.With(s.Best.Plan)
+	noise, err := faults.ParseFault("message-doubled#77: on Ready from in[0] to coordinator")
+	if err != nil {
+		t.Fatal(err)
+	}
+	extra.Plan = append(extra.Plan, noise)
+	st := extra.Explain()
+	if st.Outcome.Sort() != "fail "+ExactlyOnce || len(st.Needs) != 2 || st.Needs[0].Without != "pass" || st.Needs[1].Without != st.Outcome.Sort() || st.Nearest != 0 {
+		t.Fatalf("%s, nearest %d, needs %+v", st.Outcome.Sort(), st.Nearest, st.Needs)
+	}
+	if st.Runs != 4 {
+		t.Errorf("%d runs", st.Runs)
+	}
+	if len(st.Events) > MostTurns || !st.Apart.Apart || st.Apart.Step == 0 {
+		t.Errorf("%d events, the runs part at %+v", len(st.Events), st.Apart)
+	}
+	faulty, parted, last := 0, -1, st.Events[0].At
+	for i, e := range st.Events {
+		if e.Fault {
+			faulty++
+			if e.What == extra.Plan[0].ID.String() {
+				t.Errorf("a fault is told by its number: %+v", e)
+			}
+		}
+		if e.Apart {
+			parted = i
+		}
+		if e.At < last {
+			t.Errorf("event %d is told too late", i)
+		}
+		last = e.At
+	}
+	if faulty != 2 || parted < 0 {
+		t.Errorf("%d faults are told, parting at %d", faulty, parted)
+	}
+	p := st.Proof
+	if !strings.HasPrefix(p.Verdict, "exactly-once is violated: ") || len(p.Evidence) < 2 || p.Model == "" || p.Observed == "" || p.Model == p.Observed {
+		t.Errorf("proof %+v", p)
+	}
+	t.Logf("%+v", p)
+}
+
+// A run without its faults fails as well: nothing is needed, and there is no passing run to compare with.
+func TestExplainNeedsNoFault(t *testing.T) {
+	s := linear()
+	s.Spec = counted("linear-out") // the job does not count
+	f, _ := s.File(3, Options{})
+	st := f.Explain()
+	if st.Nearest != -1 || len(st.Needs) != 0 || st.Outcome.Passed() || st.Proof.Verdict == "" {
+		t.Errorf("%+v", st.Proof)
+	}
+}
+
+func TestTurnsAreTogether(t *testing.T) {
+	note := func(where, what string) Turn { return Turn{Where: where, What: what, weight: 1} }
+	all := []Turn{note("a[0]", "x"), note("a[1]", "x"), note("a[2]", "x"), {What: "pause#0", Fault: true, weight: 3}, note("a[0]", "x"), note("b", "y"), note("b", "y"), note("b", "y"), note("b", "y")}
+	var got []string
+	for _, turn := range together(once(all)) {
+		got = append(got, strings.TrimSpace(turn.Where+" "+turn.What))
+	}
+	want := []string{"a[0] +2 x", "pause#0", "a[0] x", "b y", "b (and 2 times more) y"}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestSideBySide(t *testing.T) {
+	var want, got []string
+	for i := range 30 {
+		want = append(want, fmt.Sprint(i))
+		if i != 17 {
+			got = append(got, fmt.Sprint(i))
+		}
+	}
+	model, seen := sideBySide(want, got)
+	if model != "… 13 14 15 16 17 18 19 20 21 22 …" || seen != "… 13 14 15 16 18 19 20 21 22 23 …" {
+		t.Errorf("%q, %q", model, seen)
+	}
+	if model, seen := sideBySide([]string{"1"}, nil); model != "1" || seen != "nothing" {
+		t.Errorf("%q, %q", model, seen)
+	}
+}
+
+// Failures look the same if only numbers and names differ.
+func TestFingerprint(t *testing.T) {
+	lost := func(k checker.Kind) Outcome {
+		return Outcome{Scenario: "linear", Broken: ExactlyOnce, Verdict: checker.Verdict{Result: checker.Fail, Tally: []checker.Tally{{Kind: k, N: 3}}}}
+	}
+	broken := func(text string) Outcome {
+		return Outcome{Scenario: "linear", Broken: "cut", Run: sim.Result{Failure: &sim.Failure{Class: "invariant", Name: "cut", Text: text}}}
+	}
+	a, b, c := lost(checker.Lost), lost(checker.Lost), lost(checker.Doubled)
+	b.Seed = 7
+	d, e, f := broken(`out[1] froze for 12 of "x"`), broken(`out[0] froze for 3 of "yy"`), broken("in[0] froze for 3")
+	if a.Fingerprint() != b.Fingerprint() || a.Fingerprint() == c.Fingerprint() || d.Fingerprint() != e.Fingerprint() || d.Fingerprint() == f.Fingerprint() {
+		t.Errorf("%q %q %q %q %q %q", a.Fingerprint(), b.Fingerprint(), c.Fingerprint(), d.Fingerprint(), e.Fingerprint(), f.Fingerprint())
+	}
+}
