@@ -12,7 +12,6 @@ type leg uint8
 const (
 	legApply leg = iota // reaches the service
 	legReply            // reaches the client
-	legLost             // the client gives up
 )
 
 // call is one request under way.
@@ -24,7 +23,8 @@ type call struct {
 	apply   func() (reply func())
 	reply   func() // of the way back that is under way
 	lost    func()
-	legs    int // items that name this call
+	legs    int    // items that name this call, but for its time-out
+	life    uint32 // which use of this memory
 	over    bool
 	mute    bool // no reply gets through
 	doubled bool // it may be applied twice
@@ -44,8 +44,8 @@ func serviceOf(kind string) service {
 func (w *World) Call(req wire.Request, apply func() (reply func()), lost func()) {
 	c := w.newCall()
 	n := w.node(req.Node)
-	*c = call{req: req, node: n, proc: n.proc, service: serviceOf(req.Kind), apply: apply, lost: lost}
-	w.leg(c, legLost, w.now.Add(max(req.Timeout, 1)), nil)
+	*c = call{req: req, node: n, proc: n.proc, service: serviceOf(req.Kind), apply: apply, lost: lost, life: c.life}
+	w.queue.expire(w.now, max(req.Timeout, 1), c)
 	arrive := w.now.Add(w.tripTo(c))
 	if w.unknown(req.Node, req.Kind, req.Object) {
 		w.silence(c, arrive)
@@ -116,7 +116,7 @@ func (w *World) leg(c *call, l leg, at protocol.Time, reply func()) {
 func (w *World) carry(it item) {
 	c := it.call
 	w.job = c.node.job
-	if it.leg != legApply && !c.over && c.alive() && w.defers(c.node, it) {
+	if it.leg == legReply && !c.over && c.alive() && w.defers(c.node, it) {
 		return
 	}
 	c.legs--
@@ -125,14 +125,31 @@ func (w *World) carry(it item) {
 		w.reach(c)
 	case legReply:
 		w.answer(c, it.fn)
-	case legLost:
-		if !c.over && c.alive() && w.matters(&c.req, c.node.job) {
-			w.targets.Unknown++
-		}
-		w.answer(c, c.lost)
 	}
-	if c.legs == 0 {
-		*c = call{}
+	w.forget(c)
+}
+
+// expire ends a call that has had no answer in time.
+func (w *World) expire(t timeout) {
+	c := t.call
+	if t.dead() {
+		return
+	}
+	w.job = c.node.job
+	if c.alive() && w.defers(c.node, item{kind: itLate, call: c, arg: uint64(c.life)}) {
+		return
+	}
+	if c.alive() && w.matters(&c.req, c.node.job) {
+		w.targets.Unknown++
+	}
+	w.answer(c, c.lost)
+	w.forget(c)
+}
+
+// forget gives the memory of a call back when nothing more can come of it.
+func (w *World) forget(c *call) {
+	if c.over && c.legs == 0 {
+		*c = call{life: c.life + 1}
 		w.calls = append(w.calls, c)
 	}
 }

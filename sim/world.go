@@ -182,6 +182,10 @@ func (w *World) dispatch(it item) {
 		it.fn()
 	case itCall:
 		w.carry(it)
+	case itLane:
+		w.expire(w.queue.take(it.lane))
+	case itLate:
+		w.expire(timeout{call: it.call, life: uint32(it.arg)})
 	case itTell:
 		w.deliverTell(it)
 	case itFrame:
