@@ -87,6 +87,9 @@ func (q *queue) push(at protocol.Time, it item) {
 func (q *queue) expire(now protocol.Time, wait protocol.Duration, c *call) {
 	q.seq++
 	l := q.lane(wait)
+	if len(l.queue) == cap(l.queue) {
+		l.clean()
+	}
 	l.queue = append(l.queue, timeout{now.Add(wait), q.seq, c, c.life})
 	if !l.up {
 		q.lift(l)
@@ -104,6 +107,17 @@ func (q *queue) lane(wait protocol.Duration) *lane {
 	return l
 }
 
+// clean removes what is dead, but not the first time-out, whose time is in the heap.
+func (l *lane) clean() {
+	keep := l.queue[:0]
+	for i := l.head; i < len(l.queue); i++ {
+		if i == l.head || !l.queue[i].dead() {
+			keep = append(keep, l.queue[i])
+		}
+	}
+	l.queue, l.head = keep, 0
+}
+
 // lift puts the first time-out of a lane that may still come due into the heap.
 func (q *queue) lift(l *lane) {
 	for l.head < len(l.queue) && l.queue[l.head].dead() {
@@ -112,9 +126,6 @@ func (q *queue) lift(l *lane) {
 	if l.up = l.head < len(l.queue); l.up {
 		first := &l.queue[l.head]
 		q.insert(first.at, first.seq, item{kind: itLane, lane: l})
-	}
-	if 2*l.head >= len(l.queue) {
-		l.queue, l.head = append(l.queue[:0], l.queue[l.head:]...), 0
 	}
 }
 

@@ -151,9 +151,9 @@ func pairs(entries []Entry) []broker.KV {
 }
 
 // Read implements Log.
-func (o outside) Read(topic string, p protocol.Partition, from protocol.Offset, limit int) (out []Entry, next protocol.Offset) {
-	next = o.b.Each(topic, p, from, limit, func(r broker.Record) { out = append(out, Entry(r)) })
-	return out, next
+func (o outside) Read(dst []Entry, topic string, p protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset) {
+	next := o.b.Each(topic, p, from, limit, func(r broker.Record) { dst = append(dst, Entry{Offset: int64(r.Offset), Key: r.Key, Value: r.Value}) })
+	return dst, next
 }
 
 // Count implements Log.

@@ -229,7 +229,7 @@ func (w *World) coversTopic(topic string, a *attempt) bool {
 		if at := a.position(topic, protocol.Partition(p)); at != nil {
 			from = at.Next
 		}
-		if left, _ := w.services.Outside.Read(topic, protocol.Partition(p), from, 1); len(left) > 0 {
+		if left, _ := w.services.Outside.Read(nil, topic, protocol.Partition(p), from, 1); len(left) > 0 {
 			return false
 		}
 	}

@@ -41,6 +41,7 @@ type World struct {
 	open    int           // transactions that feeders have left open
 	marked  protocol.Time // when the last marker is due that was asked for
 	readers []*reader
+	read    []Entry // of the fetch at hand
 
 	digest   digest
 	audit    *audit // nil: the run is not audited
