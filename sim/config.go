@@ -65,6 +65,8 @@ type Env struct {
 	Choice *faults.Choice
 	// MarkerDelay is how long the marker of one partition takes from the decision; asked for each.
 	MarkerDelay func() protocol.Duration
+	// CompactDelay is how long the records of a key live after its tombstone.
+	CompactDelay func() protocol.Duration
 }
 
 // Manifests decodes what decides, so that sim needs to know neither format.

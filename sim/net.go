@@ -213,3 +213,8 @@ func (w *World) markerDelay() protocol.Duration {
 	w.marked = max(w.marked, w.now.Add(d))
 	return d
 }
+
+// compactDelay is up to an interval, often much less: cleaners run when they like.
+func (w *World) compactDelay() protocol.Duration {
+	return protocol.Duration(w.schedule.Spread(int64(protocol.Millisecond), int64(w.longest(func(c *protocol.Config) protocol.Duration { return c.Interval }))))
+}

@@ -55,7 +55,7 @@ func TopicsOf(p *job.Plan, partitions int) (topics []Topic) {
 func Virtual(topics []Topic, tune func(*broker.Options), jobs ...protocol.Config) func(Env) Services {
 	return func(e Env) Services {
 		opts := broker.Defaults()
-		opts.MarkerDelay = e.MarkerDelay
+		opts.MarkerDelay, opts.CompactDelay = e.MarkerDelay, e.CompactDelay
 		for i := range jobs {
 			opts.MaxTxn = max(opts.MaxTxn, jobs[i].TxnTimeout)
 		}

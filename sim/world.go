@@ -90,7 +90,7 @@ func newWorld(cfg Config) *World {
 	w.notes.index = make(map[protocol.NoteKind]int)
 	w.queue.grow(512)
 	w.populate()
-	w.services = cfg.Services(Env{Net: w, Pool: &w.pool, Choice: c, MarkerDelay: w.markerDelay})
+	w.services = cfg.Services(Env{Net: w, Pool: &w.pool, Choice: c, MarkerDelay: w.markerDelay, CompactDelay: w.compactDelay})
 	for i, j := range w.jobs {
 		j.clients = w.services.Clients[i]
 	}

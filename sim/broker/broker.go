@@ -11,6 +11,7 @@ import (
 type Options struct {
 	Version      int16                    // of EndTxn, the highest that every broker advertises: 5, or 4 for clusters before 4.0
 	MarkerDelay  func() protocol.Duration // from the decision to the marker, asked for each partition; nil: 5 ms
+	CompactDelay func() protocol.Duration // from a tombstone to when the records that it stands for are gone, asked for each; nil: never
 	Cleanup      protocol.Duration        // between looks for transactions past their timeout
 	MaxTxn       protocol.Duration        // transaction.max.timeout.ms
 	IDExpiry     protocol.Duration        // transactional.id.expiration.ms; zero: never
