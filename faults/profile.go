@@ -50,9 +50,9 @@ func (k Kind) most() int {
 		return 6
 	case CrashCoordinator, ServiceOutage, BucketSlow:
 		return 4
-	case MessageLost, MessageDoubled, MessageReordered:
+	case MessageLost, MessageDoubled, MessageReordered, MarkerLate:
 		return 200_000
-	case MessageDelayed, MarkerLate:
+	case MessageDelayed:
 		return 100_000
 	default:
 		return 60_000

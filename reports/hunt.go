@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -41,6 +42,7 @@ type Hunt struct {
 	Faults         map[string]uint64            `json:"faults"`
 	Phases         map[string]map[string]uint64 `json:"phases"`
 	Notes          map[string]uint64            `json:"notes"`
+	Sometimes      map[string]uint64            `json:"sometimes"`            // how often each rare state was reached
 	Targets        []Target                     `json:"targets,omitempty"`    // by scenario
 	Enumerated     *Enumerated                  `json:"enumerated,omitempty"` // in place of seeds
 	Failures       []Failure                    `json:"failures"`
@@ -99,6 +101,7 @@ func (h *Hunt) Text(w io.Writer) {
 	} else {
 		h.faultTable(w)
 		h.targetTable(w)
+		h.rareTable(w)
 	}
 	for i, f := range h.Failures {
 		if i == 5 {
@@ -136,6 +139,35 @@ func (h *Hunt) targetTable(w io.Writer) {
 	for _, t := range h.Targets {
 		share := func(n int) float64 { return 100 * float64(n) / float64(max(t.Seeds, 1)) }
 		fmt.Fprintf(w, "  %-22s %8d %49.1f %% %29.1f %%\n", t.Scenario, t.Seeds, share(t.Window), share(t.Unknown))
+	}
+}
+
+// Missing lists the rare states that were never reached and the faults that never struck.
+func (h *Hunt) Missing() (out []string) {
+	for _, list := range []map[string]uint64{h.Sometimes, h.Faults} {
+		for _, name := range sorted(list) {
+			if list[name] == 0 {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// rareTable says which rare states were reached least, and which never.
+func (h *Hunt) rareTable(w io.Writer) {
+	names := sorted(h.Sometimes)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(h.Sometimes[a], h.Sometimes[b]) })
+	const shown = 5
+	fmt.Fprintf(w, "  %d rare states; least often:", len(names))
+	for i, name := range names {
+		if n := h.Sometimes[name]; i < shown || n == 0 {
+			fmt.Fprintf(w, " %s %d,", name, n)
+		}
+	}
+	fmt.Fprintln(w, " …")
+	if missing := h.Missing(); len(missing) > 0 {
+		fmt.Fprintf(w, "  never: %s\n", strings.Join(missing, ", "))
 	}
 }
 

@@ -123,6 +123,9 @@ func (w *World) strikePause(a *armed) {
 	w.fire(a.ID)
 	n.still = true
 	d := protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 3*int64(n.job.cfg.NodeTimeout)))
+	if a.Draws.Chance(1, 2) { // past its time-out: it wakes up as a zombie
+		d = protocol.Duration(a.Draws.Between(int64(n.job.cfg.NodeTimeout), 3*int64(n.job.cfg.NodeTimeout)))
+	}
 	n.wakes = w.now.Add(d)
 	if !n.office || !a.Draws.Chance(3, 4) {
 		return
@@ -134,17 +137,21 @@ func (w *World) strikePause(a *armed) {
 	})
 }
 
-// strikePartition blocks one node's ways to some other places: all, half of them, or one; one way or both.
+// strikePartition blocks one node's ways to some other places: all, half of them, one, or the coordinator's for so long
+// that it is taken for dead and works on; one way or both.
 func (w *World) strikePartition(a *armed) {
 	n := pickNode(&a.Draws, a.job.nodes)
 	if n == nil {
 		return
 	}
-	d, shape, which := w.outage(a), a.Draws.Pick(3), a.Draws.Pick(3)
+	d, shape, which := w.outage(a), a.Draws.Pick(4), a.Draws.Pick(3)
 	places := len(w.nodes) + int(services)
 	one := a.Draws.Pick(places)
+	if holder := a.job.holder(); shape == 3 && holder != nil {
+		one, d = holder.place, max(d, protocol.Duration(a.Draws.Between(int64(n.job.cfg.NodeTimeout), 3*int64(n.job.cfg.NodeTimeout))))
+	}
 	for p := range places {
-		if p == n.place || shape == 1 && a.Draws.Chance(1, 2) || shape == 2 && p != one {
+		if p == n.place || shape == 1 && a.Draws.Chance(1, 2) || shape >= 2 && p != one {
 			continue
 		}
 		if which != 1 {
@@ -155,6 +162,14 @@ func (w *World) strikePartition(a *armed) {
 		}
 	}
 	w.After(protocol.Duration(a.Draws.Between(1, int64(d))), func() { w.giveUp(n, a) })
+}
+
+// holder is the first node on which a coordinator runs, or nil.
+func (j *tenant) holder() *node {
+	if list := j.alive(func(n *node) bool { return n.proc.machine(protocol.CoordinatorTask) != nil }); len(list) > 0 {
+		return list[0]
+	}
+	return nil
 }
 
 // giveUp resets some of the connections that a partition has stalled: a transport's own time-out.

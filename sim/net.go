@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"slices"
+	"strings"
+
 	"weir/faults"
 	"weir/protocol"
 	"weir/sim/wire"
@@ -46,6 +49,9 @@ func (w *World) Call(req wire.Request, apply func() (reply func()), lost func())
 	n := w.node(req.Node)
 	*c = call{req: req, node: n, proc: n.proc, service: serviceOf(req.Kind), apply: apply, lost: lost, life: c.life}
 	w.queue.expire(w.now, max(req.Timeout, 1), c)
+	if req.Kind == "Store" && strings.HasPrefix(req.Object, "data/") {
+		w.uploads = append(w.uploads, c)
+	}
 	arrive := w.now.Add(w.tripTo(c))
 	if w.unknown(req.Node, req.Kind, req.Object) {
 		w.silence(c, arrive)
@@ -142,6 +148,9 @@ func (w *World) expire(t timeout) {
 	if c.alive() && w.matters(&c.req, c.node.job) {
 		w.targets.Unknown++
 	}
+	if c.alive() {
+		w.rareLost(c)
+	}
 	w.answer(c, c.lost)
 	w.forget(c)
 }
@@ -149,6 +158,9 @@ func (w *World) expire(t timeout) {
 // forget gives the memory of a call back when nothing more can come of it.
 func (w *World) forget(c *call) {
 	if c.over && c.legs == 0 {
+		if i := slices.Index(w.uploads, c); i >= 0 {
+			w.uploads = slices.Delete(w.uploads, i, i+1)
+		}
 		*c = call{life: c.life + 1}
 		w.calls = append(w.calls, c)
 	}

@@ -174,6 +174,7 @@ func (w *World) fail(m *machine, f protocol.Failure) {
 
 // crash ends a process without its doing.
 func (w *World) crash(n *node) {
+	w.rareCrash(n)
 	w.bury(n)
 	w.restart(n)
 }

@@ -35,6 +35,11 @@ type watch struct {
 	honest  protocol.Duration
 	listed  []protocol.ObjectKey // by HEAD's manifests, the manifests included; ascending
 	decoded []manifest           // those that HEAD's newest version lists
+
+	// What tells whether a rare state was reached.
+	aborts   int    // checkpoints in a row, without a crash between
+	prepared bool   // a manifest was written, and neither decided nor given up
+	body     []byte // of HEAD
 }
 
 // manifest is one that was decoded.
@@ -90,6 +95,7 @@ func (c Checks) String() string {
 // watchNote counts a note and learns from it where the protocol stands.
 func (w *World) watchNote(m *machine, n protocol.Note) {
 	w.notes.count(n.Kind)
+	w.rareNote(m, n)
 	j := m.proc.node.job
 	switch n.Kind {
 	case protocol.NoteTriggered, protocol.NoteFinal:
@@ -245,7 +251,8 @@ func (w *World) watchWaits() {
 		slack := protocol.Second + n.job.cfg.IOTimeout
 		for _, m := range n.proc.machines {
 			for _, wait := range m.core.Pending() {
-				if late := (w.now + m.proc.skew).Sub(wait.Deadline); wait.Deadline != 0 && late > slack {
+				// What came due while the process was paused is given up when it has woken.
+				if late := w.now.Sub(max(wait.Deadline-m.proc.skew, n.wakes)); wait.Deadline != 0 && late > slack {
 					w.breach(CheckWaits, fmt.Sprintf("%s waits for %q %d ms past its deadline", place(m.addr), wait.What, late/protocol.Millisecond))
 				}
 			}

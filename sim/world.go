@@ -43,23 +43,25 @@ type World struct {
 	readers []*reader
 	read    []Entry // of the fetch at hand
 
-	digest   digest
-	audit    *audit // nil: the run is not audited
-	trace    trace
-	notes    notes
-	history  History
-	counts   faults.Counts
-	targets  Targets
-	fired    []Fired
-	calm     protocol.Time // when the liveness phase began; zero before
-	deadline protocol.Time // of the liveness phase
-	settled  protocol.Duration
-	crashed  int          // at CrashAt
-	requests uint64       // so far
-	unheard  RequestPlace // of UnknownAt
-	over     bool
-	verdict  protocol.Verdict
-	failure  *Failure
+	digest    digest
+	audit     *audit // nil: the run is not audited
+	trace     trace
+	notes     notes
+	history   History
+	counts    faults.Counts
+	targets   Targets
+	sometimes Sometimes
+	uploads   []*call // of runs, that may still take effect
+	fired     []Fired
+	calm      protocol.Time // when the liveness phase began; zero before
+	deadline  protocol.Time // of the liveness phase
+	settled   protocol.Duration
+	crashed   int          // at CrashAt
+	requests  uint64       // so far
+	unheard   RequestPlace // of UnknownAt
+	over      bool
+	verdict   protocol.Verdict
+	failure   *Failure
 }
 
 // latency is how long things take without faults, drawn per run.
@@ -200,6 +202,10 @@ func (w *World) dispatch(it item) {
 	}
 }
 
+// wakeUp is the time within which a process that wakes has seen all that waited for it, in any order: its threads and
+// sockets do not wake at once.
+const wakeUp = 50 * protocol.Millisecond
+
 // defers puts an item off until the node's process wakes, if it is paused.
 func (w *World) defers(n *node, it item) bool {
 	if n.wakes <= w.now {
@@ -209,7 +215,7 @@ func (w *World) defers(n *node, it item) bool {
 		n.still = false
 		w.count(faults.Pause)
 	}
-	w.queue.push(n.wakes, it)
+	w.queue.push(n.wakes+protocol.Time(w.schedule.Spread(0, int64(wakeUp))), it)
 	return true
 }
 

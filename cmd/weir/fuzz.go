@@ -38,6 +38,7 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 	canary := fs.Bool("audit-canary", false, "audit a job that is not deterministic: it must be seen (exit 4)")
 	onlyDigests := fs.Bool("digests", false, "print a digest per seed and nothing else")
 	enumerates := fs.Bool("enumerate", false, "run every crash and every unknown outcome of a small run, once each, of linear and shuffle or of the scenario; --from varies the run")
+	strict := fs.Bool("strict", false, "exit 6 when a fault never struck or a rare state was never reached")
 	if err := parse(fs, args); err != nil {
 		return 0, err
 	}
@@ -71,6 +72,9 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 		h.each = progress(stderr, h.seeds)
 	}
 	r := h.run()
+	if *strict && r.Verdict == reports.Pass && len(r.Missing()) > 0 {
+		r.Verdict = reports.Vacuous
+	}
 	if *asJSON {
 		return reports.ExitCode(r.Verdict), reports.JSON(stdout, r)
 	}

@@ -11,14 +11,16 @@ import (
 	"weir/faults"
 	"weir/reports"
 	"weir/scenarios"
+	"weir/sim"
 )
 
 // report adds outcomes up.
 type report struct {
 	reports.Hunt
-	counts  faults.Counts
-	digest  hash.Hash64
-	unknown int
+	counts    faults.Counts
+	sometimes sim.Sometimes
+	digest    hash.Hash64
+	unknown   int
 }
 
 func newReport(h *hunt) *report {
@@ -52,6 +54,7 @@ func (r *report) add(o *scenarios.Outcome) {
 	for _, n := range o.Run.Notes {
 		r.Notes[string(n.Kind)] += n.Count
 	}
+	r.sometimes.Add(&o.Run.Sometimes)
 	r.target(o)
 	if o.Passed() {
 		return
@@ -91,6 +94,10 @@ func (r *report) finish(wall time.Duration) *reports.Hunt {
 		for p := range faults.Phase(faults.Phases) {
 			r.Phases[k.String()][p.String()] = r.counts[k][p]
 		}
+	}
+	r.Sometimes = map[string]uint64{}
+	for s := range sim.Rare(sim.Rares) {
+		r.Sometimes[s.String()] = r.sometimes[s]
 	}
 	switch {
 	case len(r.Failures) > r.unknown:
