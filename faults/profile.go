@@ -46,12 +46,14 @@ func (p Profile) Raise(least int, kinds ...Kind) Profile {
 
 func (k Kind) most() int {
 	switch k {
-	case CrashWorker, CrashInEffects, Pause, Partition, ChannelReset:
+	case CrashWorker, CrashInEffects, Pause, Partition, ChannelReset, ClockJump:
 		return 6
 	case CrashCoordinator, ServiceOutage, BucketSlow:
 		return 4
-	case MessageLost, MessageDoubled, MessageReordered, MarkerLate:
+	case MessageLost, MessageDoubled, MessageReordered:
 		return 200_000
+	case MarkerLate:
+		return 300_000
 	case MessageDelayed:
 		return 100_000
 	default:

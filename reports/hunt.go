@@ -37,8 +37,10 @@ type Hunt struct {
 	FirstSeed      string                       `json:"first_seed"`
 	Steps          uint64                       `json:"steps"`
 	VirtualSeconds float64                      `json:"virtual_seconds"`
+	HonestSeconds  float64                      `json:"honest_seconds"` // the virtual time in which a checkpoint sealed at least once per 3 intervals
 	WallSeconds    float64                      `json:"wall_seconds"`
-	Digest         string                       `json:"digest"` // of the seeds' digests, in order
+	FailureBound   float64                      `json:"per_seed_failure_bound"` // 3/n: with 95 % confidence a seed of these scenarios fails no more often; 1 when one failed
+	Digest         string                       `json:"digest"`                 // of the seeds' digests, in order
 	Faults         map[string]uint64            `json:"faults"`
 	Phases         map[string]map[string]uint64 `json:"phases"`
 	Notes          map[string]uint64            `json:"notes"`
@@ -95,7 +97,7 @@ func (h *Hunt) Text(w io.Writer) {
 	}
 	fmt.Fprintf(w, "%s: %d %s of %s from %s in %v (%.0f %s/s, %.2f M steps/s)\n", strings.ToUpper(h.Verdict), h.Seeds, unit, h.Scenario, h.FirstSeed,
 		wall.Round(10*time.Millisecond), float64(h.Seeds)/h.WallSeconds, unit, float64(h.Steps)/h.WallSeconds/1e6)
-	fmt.Fprintf(w, "  simulated %v, digest %s\n", (time.Duration(h.VirtualSeconds) * time.Second).Round(time.Second), h.Digest)
+	fmt.Fprintf(w, "  simulated %v, honest %v, digest %s\n", seconds(h.VirtualSeconds), seconds(h.HonestSeconds), h.Digest)
 	if e := h.Enumerated; e != nil {
 		fmt.Fprintf(w, "  enumerated %d crashes, %d pairs of crashes, unknown outcomes: %d lost, %d applied, %d late; %d failures\n", e.Crashes, e.Pairs, e.UnknownLost, e.UnknownApplied, e.UnknownLate, e.Failures)
 	} else {
@@ -115,6 +117,8 @@ func (h *Hunt) Text(w io.Writer) {
 		fmt.Fprintf(w, "\nFAIL %s seed %s: %s\n%s\n  repeat: %s\n", f.Scenario, where, f.Invariant, indent(f.Message), f.Repro)
 	}
 }
+
+func seconds(s float64) time.Duration { return time.Duration(s) * time.Second }
 
 // faultTable shows which faults struck in which phase of the protocol.
 func (h *Hunt) faultTable(w io.Writer) {

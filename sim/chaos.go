@@ -89,6 +89,8 @@ func (w *World) strike(a *armed) {
 		w.strikePartition(a)
 	case faults.ChannelReset:
 		w.strikeReset(a)
+	case faults.ClockJump:
+		w.strikeClock(a)
 	case faults.ServiceOutage:
 		s := service(a.Draws.Pick(int(services)))
 		w.block(&w.links.away[s], a, w.outage(a))
@@ -135,6 +137,29 @@ func (w *World) strikePause(a *armed) {
 			w.promote(other)
 		}
 	})
+}
+
+// strikeClock lets the clock of a process leap ahead: what it had set its timers to has come.
+func (w *World) strikeClock(a *armed) {
+	n := pickNode(&a.Draws, a.job.alive(func(n *node) bool { return n.wakes <= w.now }))
+	if n == nil {
+		return
+	}
+	leap := protocol.Time(a.Draws.Spread(int64(10*protocol.Millisecond), 2*int64(n.job.cfg.NodeTimeout)))
+	n.proc.skew += leap
+	n.wakes = w.now // what is late by this clock only is not waited for too long
+	early := false
+	for _, m := range n.proc.machines {
+		for i := range m.timers {
+			if t := &m.timers[i]; t.at != 0 {
+				w.set(m, t, max(w.now+1, t.at-leap))
+				early = early || t.at == w.now+1
+			}
+		}
+	}
+	if w.fire(a.ID); early {
+		w.count(a.ID.Kind)
+	}
 }
 
 // strikePartition blocks one node's ways to some other places: all, half of them, one, or the coordinator's for so long

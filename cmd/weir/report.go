@@ -49,6 +49,7 @@ func reproduce(scenario string, s uint64) string {
 func (r *report) add(o *scenarios.Outcome) {
 	r.Steps += o.Run.Steps
 	r.VirtualSeconds += float64(o.Run.Virtual) / 1e9
+	r.HonestSeconds += float64(o.Run.Honest) / 1e9
 	r.digest.Write(binary.BigEndian.AppendUint64(nil, o.Run.Digest))
 	r.counts.Add(&o.Run.Faults)
 	for _, n := range o.Run.Notes {
@@ -86,6 +87,9 @@ func (r *report) target(o *scenarios.Outcome) {
 
 func (r *report) finish(wall time.Duration) *reports.Hunt {
 	r.WallSeconds = wall.Seconds()
+	if r.FailureBound = 1; len(r.Failures) == 0 {
+		r.FailureBound = min(1, 3/float64(r.Seeds)) // the rule of three
+	}
 	r.Digest = fmt.Sprintf("%016x", r.digest.Sum64())
 	r.Faults, r.Phases = map[string]uint64{}, map[string]map[string]uint64{}
 	for k := range faults.Kind(faults.Kinds) {
