@@ -40,7 +40,7 @@ func (s *Scenario) draw(c *faults.Choice) drawn {
 // drawJob makes one job's configuration. Intervals of 30, 60 and 300 s are the usual ones in production; the short ones
 // make checkpoints meet faults more often.
 func (s *Scenario) drawJob(d *faults.Stream) drawn {
-	interval := []protocol.Duration{200 * protocol.Millisecond, protocol.Second, 10 * protocol.Second, 30 * protocol.Second, 60 * protocol.Second, 300 * protocol.Second}[pick(d, 4, 4, 2, 1, 1, 1)]
+	interval := []protocol.Duration{200 * protocol.Millisecond, protocol.Second, 10 * protocol.Second, 30 * protocol.Second, 60 * protocol.Second, 300 * protocol.Second}[pick(d, 4, 4, 2, 1, 1, 3)]
 	interval = cmp.Or(s.Interval, interval)
 	cfg := protocol.Defaults()
 	cfg.Interval = interval
