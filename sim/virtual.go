@@ -74,6 +74,10 @@ func Virtual(topics []Topic, tune func(*broker.Options), jobs ...protocol.Config
 		s := Services{
 			Outside: outside{b, topics}, Digest: func() uint64 { return contents(b, stores, topics) },
 			Settling: b.Settling,
+			Began: func(id protocol.TransactionalID, p protocol.Producer) (protocol.Time, bool) {
+				t, ok := b.Txn(id)
+				return t.Began, ok && t.Producer == p
+			},
 			Committed: func(id protocol.TransactionalID) bool {
 				t, ok := b.Txn(id)
 				return ok && (t.State == broker.PrepareCommit || t.State == broker.CompleteCommit)

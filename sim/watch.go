@@ -88,6 +88,8 @@ func (c Checks) String() string {
 		return "waits"
 	case CheckSettles:
 		return "settles"
+	case CheckAges:
+		return "ages"
 	}
 	return fmt.Sprintf("checks %b", uint32(c))
 }
@@ -165,12 +167,25 @@ func (w *World) watchTell(m *machine, ef protocol.Tell) {
 	if !ok || !m.start.Scope.SameAttempt(ack.Scope) {
 		return
 	}
+	w.watchAges(&ack)
 	a := m.proc.node.job.checkpoint(ack.Checkpoint)
 	for _, p := range ack.Snapshot.Positions {
 		if at := a.position(p.Topic, p.Partition); at != nil {
 			at.Next = p.Next
 		} else {
 			a.positions = append(a.positions, p)
+		}
+	}
+}
+
+// watchAges checks that no ack makes a transaction younger than it is: what is too old must not be decided.
+func (w *World) watchAges(ack *protocol.Ack) {
+	if w.services.Began == nil {
+		return
+	}
+	for _, c := range ack.Snapshot.Committables {
+		if began, ok := w.services.Began(c.ID, c.Producer); ok && c.Age < w.now.Sub(began) {
+			w.breach(CheckAges, fmt.Sprintf("an ack of checkpoint %d says that transaction %s is %d ms old, and it is %d", ack.Checkpoint, c.ID, c.Age/protocol.Millisecond, w.now.Sub(began)/protocol.Millisecond))
 		}
 	}
 }
