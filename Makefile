@@ -1,6 +1,6 @@
 # The commands of this repository. There is no logic here: each is what you
 # would type.
-.PHONY: list check test race fuzz repro golden mutants bench tidy demo conformance
+.PHONY: list check test race fuzz repro golden mutants bench demo conformance soak
 SERVICES = kafka,s3
 
 list: ## this list
@@ -33,9 +33,6 @@ mutants: ## plant each known bug and see it caught
 bench: ## the benchmarks of DESIGN's goals, into reports/bench/latest.txt
 	go test -run '^$$' -bench '^Benchmark(Seam|Engine|Sim|Loop|ReadModifyWrite|Freeze|Encode|Merge|Fused|ExactlyOnce)$$' -benchmem ./protocol/task ./runtime/engine ./scenarios ./sim ./protocol/state/... . ./checker | tee reports/bench/latest.txt
 
-tidy: ## the house rules alone
-	go run ./cmd/tidy
-
 demo: ## the job on a broker, killed, verified, replayed, and hunted
 	go run ./cmd/weir demo
 
@@ -43,3 +40,10 @@ conformance: ## devices and the production job on real Kafka and S3; needs Java 
 	runtime/conformance/kafka.sh install
 	runtime/conformance/s3.sh install
 	WEIR_CONFORMANCE=$(SERVICES) go test -count=1 -parallel 8 -timeout 20m ./runtime/conformance
+
+soak: ## two jobs on Kafka and S3 through drawn troubles: MINUTES=60 SEED=1 BROKERS=3
+	runtime/conformance/kafka.sh install
+	runtime/conformance/s3.sh install
+	runtime/conformance/toxiproxy.sh install
+	WEIR_CONFORMANCE=kafka,s3,soak go test -count=1 -timeout 0 -v ./runtime/conformance -run '^TestSoak$$' \
+		-soak.minutes $(or $(MINUTES),10) -soak.seed $(or $(SEED),1) -soak.brokers $(or $(BROKERS),3) -soak.log $(or $(LOG),soak.log)

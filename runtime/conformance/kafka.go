@@ -15,11 +15,13 @@ type KafkaOptions struct {
 	Version string   // such as 4.3.0
 	Txn     int      // transaction.version, 1 or 2; 0: the version's own
 	Set     []string // key=value, added to server.properties
+	Proxy   int      // port of broker 1's proxy, the next ones follow; 0: none. Clients that come through it are told it
 }
 
 // Kafka is a cluster of real brokers on this machine.
 type Kafka struct {
 	Brokers []string // bootstrap addresses, that of broker i at i-1
+	Behind  []string // where proxies must send to, for those who come through one
 
 	dir string
 	env []string
@@ -28,9 +30,16 @@ type Kafka struct {
 // OpenKafka starts a cluster with its data and logs in dir, and returns when it serves. It ends with this process at
 // the latest.
 func OpenKafka(dir string, o KafkaOptions) (*Kafka, error) {
+	port := freePort(1, 2, 50, 51, 52, 100, 101, 102)
 	k := &Kafka{dir: dir, env: []string{
-		owner(), "KAFKA_RUN=" + dir, fmt.Sprintf("KAFKA_PORT=%d", freePort(1, 2, 100, 101, 102)), "KAFKA_SET=" + strings.Join(o.Set, ";"),
+		owner(), "KAFKA_RUN=" + dir, fmt.Sprintf("KAFKA_PORT=%d", port), "KAFKA_SET=" + strings.Join(o.Set, ";"),
 	}}
+	if o.Proxy != 0 {
+		k.env = append(k.env, fmt.Sprintf("KAFKA_PROXY=%d", o.Proxy))
+		for i := range max(o.Brokers, 1) {
+			k.Behind = append(k.Behind, fmt.Sprintf("127.0.0.1:%d", port+50+i))
+		}
+	}
 	if o.Version != "" {
 		k.env = append(k.env, "KAFKA_VERSION="+o.Version)
 	}
