@@ -182,7 +182,7 @@ func (s *script) word(word string) string {
 		}
 		return code
 	case "hand":
-		return s.abortByHand(s.topic, s.pid, epoch)
+		return s.abortByHand(s.topic, 0, s.pid, epoch)
 	case "markers":
 		s.until("the markers are written", func(state string) bool { return !strings.HasPrefix(state, "Prepare") })
 	case "hours":

@@ -152,7 +152,7 @@ func (w *wire) put(topic, id string, pid int64, epoch int16, seq int32) string {
 	t.Topic, t.Partitions = topic, append(t.Partitions, p)
 	req := kmsg.NewPtrProduceRequest()
 	req.TransactionID, req.Acks, req.TimeoutMillis, req.Topics = &id, -1, 10000, append(req.Topics, t)
-	resp, err := w.of(4).Broker(w.leader(topic)).Request(w.ctx, req)
+	resp, err := w.of(4).Broker(w.leader(topic, 0)).Request(w.ctx, req)
 	if err != nil {
 		return w.name(0, err)
 	}
@@ -176,12 +176,12 @@ func (w *wire) register(topic, id string, pid int64, epoch int16) string {
 	return code
 }
 
-func (w *wire) leader(topic string) int {
+func (w *wire) leader(topic string, partition int32) int {
 	topics, err := w.adm.ListTopics(w.ctx, topic)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return int(topics[topic].Partitions[0].Leader)
+	return int(topics[topic].Partitions[partition].Leader)
 }
 
 // recordBatch is one record of a transaction, in Kafka's format of magic 2. It is of today, or retention would remove it.
@@ -211,14 +211,14 @@ func (w *wire) describe(id string) (state string, epoch int16) {
 }
 
 // abortByHand writes the marker that only a coordinator should.
-func (w *wire) abortByHand(topic string, pid int64, epoch int16) string {
+func (w *wire) abortByHand(topic string, partition int32, pid int64, epoch int16) string {
 	t := kmsg.NewWriteTxnMarkersRequestMarkerTopic()
-	t.Topic, t.Partitions = topic, []int32{0}
+	t.Topic, t.Partitions = topic, []int32{partition}
 	m := kmsg.NewWriteTxnMarkersRequestMarker()
 	m.ProducerID, m.ProducerEpoch, m.CoordinatorEpoch, m.Topics = pid, epoch, 0, append(m.Topics, t)
 	req := kmsg.NewPtrWriteTxnMarkersRequest()
 	req.Markers = append(req.Markers, m)
-	got, err := w.of(4).Broker(w.leader(topic)).Request(w.ctx, req)
+	got, err := w.of(4).Broker(w.leader(topic, partition)).Request(w.ctx, req)
 	if err != nil {
 		return w.name(0, err)
 	}

@@ -67,6 +67,9 @@ func (h *harness) Crash(node protocol.NodeID)     { h.device.Crash(node) }
 func (h *harness) Trim(topic string, p protocol.Partition, before protocol.Offset) {
 	h.b.RaiseStart(topic, p, before)
 }
+func (h *harness) AbortByHand(topic string, p protocol.Partition, _ protocol.Producer) {
+	h.b.AbortByHand(topic, p)
+}
 func (h *harness) Feed(topic string, p protocol.Partition, kvs ...devicetest.KV) {
 	h.b.Feed(topic, p, bytesOf(kvs))
 }
