@@ -1,17 +1,19 @@
 package conformance
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// KafkaOptions choose a cluster. The zero value is one broker of the version that KAFKA_VERSION names, or of the
-// script's.
+// KafkaOptions choose a cluster. The zero value is as many brokers as KAFKA_BROKERS says, or one, of the version that
+// KAFKA_VERSION names, or of the script's.
 type KafkaOptions struct {
-	Brokers int      // 1 or 3; 0: 1
+	Brokers int      // 1 or 3; 0: KAFKA_BROKERS
 	Version string   // such as 4.3.0
 	Txn     int      // transaction.version, 1 or 2; 0: the version's own
 	Set     []string // key=value, added to server.properties
@@ -46,7 +48,11 @@ func OpenKafka(dir string, o KafkaOptions) (*Kafka, error) {
 	if o.Txn != 0 {
 		k.env = append(k.env, fmt.Sprintf("KAFKA_TV=%d", o.Txn))
 	}
-	addrs, err := runScript("kafka.sh", k.env, "start", strconv.Itoa(max(o.Brokers, 1)))
+	n := cmp.Or(os.Getenv("KAFKA_BROKERS"), "1")
+	if o.Brokers != 0 {
+		n = strconv.Itoa(o.Brokers)
+	}
+	addrs, err := runScript("kafka.sh", k.env, "start", n)
 	if err != nil {
 		k.Stop() // what was started before it failed
 		return nil, err

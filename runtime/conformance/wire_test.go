@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
+
+	"weir/protocol"
 )
 
 // wire speaks to brokers by raw requests of exact versions, none of which is sent twice.
@@ -64,14 +66,14 @@ func (w *wire) second() bool {
 	return false
 }
 
-// has reports whether the brokers have a version of EndTxn.
-func (w *wire) has(version int16) bool {
+// highest is the highest version of a request that the brokers have, or -1.
+func (w *wire) highest(key kmsg.Key) int16 {
 	for _, k := range w.ask().ApiKeys {
-		if k.ApiKey == int16(kmsg.EndTxn) {
-			return k.MaxVersion >= version
+		if k.ApiKey == int16(key) {
+			return k.MaxVersion
 		}
 	}
-	return false
+	return -1
 }
 
 // name is the code of an answer in short.
@@ -140,10 +142,10 @@ func (w *wire) end(id string, pid int64, epoch, version int16, commit bool) stri
 }
 
 // put writes one record in a transaction to partition 0.
-func (w *wire) put(topic, id string, pid int64, epoch int16, seq int32) string {
+func (w *wire) put(topic, id string, pid int64, epoch int16, seq int32) (protocol.Offset, string) {
 	if !w.second() {
 		if code := w.register(topic, id, pid, epoch); code != "OK" {
-			return code
+			return 0, code
 		}
 	}
 	p := kmsg.NewProduceRequestTopicPartition()
@@ -154,9 +156,10 @@ func (w *wire) put(topic, id string, pid int64, epoch int16, seq int32) string {
 	req.TransactionID, req.Acks, req.TimeoutMillis, req.Topics = &id, -1, 10000, append(req.Topics, t)
 	resp, err := w.of(4).Broker(w.leader(topic, 0)).Request(w.ctx, req)
 	if err != nil {
-		return w.name(0, err)
+		return 0, w.name(0, err)
 	}
-	return w.name(resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode, nil)
+	answer := resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0]
+	return protocol.Offset(answer.BaseOffset), w.name(answer.ErrorCode, nil)
 }
 
 func (w *wire) register(topic, id string, pid int64, epoch int16) string {
@@ -197,17 +200,6 @@ func recordBatch(pid int64, epoch int16, seq int32) []byte {
 	binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))
 	binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
 	return raw
-}
-
-func (w *wire) describe(id string) (state string, epoch int16) {
-	got, err := w.adm.DescribeTransactions(w.ctx, id)
-	if err == nil {
-		err = got[id].Err
-	}
-	if err != nil {
-		w.t.Fatalf("describe %s: %v", id, err)
-	}
-	return got[id].State, got[id].ProducerEpoch
 }
 
 // abortByHand writes the marker that only a coordinator should.

@@ -48,6 +48,7 @@ func TestDedupIsNotForEver(t *testing.T) {
 	h.b.CreateTopic("out", 1)
 	pair, _ := h.b.InitProducerID("id", 10*protocol.Minute)
 	put := func() protocol.Offset {
+		h.b.AddPartition("id", pair, "out", 0)
 		offset, code := h.b.produce("id", pair, "out", 0, 0, recordsFrom([]KV{{}}))
 		if code != None {
 			t.Fatal(code)
