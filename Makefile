@@ -1,7 +1,6 @@
 # The commands of this repository. There is no logic here: each is what you
 # would type.
 .PHONY: list check test race fuzz repro golden mutants bench demo conformance soak
-SERVICES = kafka,s3
 
 list: ## this list
 	@grep -E '^[a-z]+:.* ## ' Makefile
@@ -36,10 +35,8 @@ bench: ## the benchmarks of DESIGN's goals, into reports/bench/latest.txt
 demo: ## the job on a broker, killed, verified, replayed, and hunted
 	go run ./cmd/weir demo
 
-conformance: ## devices and the production job on real Kafka and S3; needs Java 17 and Maven; SERVICES=kafka,s3,slow for more
-	runtime/conformance/kafka.sh install
-	runtime/conformance/s3.sh install
-	WEIR_CONFORMANCE=$(SERVICES) go test -count=1 -parallel 8 -timeout 20m ./runtime/conformance
+conformance: ## all promises in every world, on real Kafka and S3 too, into reports/fidelity.md; needs Java 17 and Maven; ARMS="minio" for some
+	runtime/conformance/arms.sh $(ARMS)
 
 soak: ## two jobs on Kafka and S3 through drawn troubles: MINUTES=60 SEED=1 BROKERS=3
 	runtime/conformance/kafka.sh install

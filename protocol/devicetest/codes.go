@@ -8,13 +8,16 @@ import (
 )
 
 // Codes is what it takes to speak to a cluster about one transactional id and one partition, by raw requests none of
-// which is sent twice. Answers are the names of codes in short: OK, CT, ITS, PF, IPE, IPM, as [Script] has them.
+// which is sent twice. Answers are the names of codes in short: OK, and CT, ITS, PF, IPE, IPM, TA for the
+// codes with these initials in Kafka's documentation.
 type Codes interface {
 	// Init is InitProducerID of an id.
 	Init(id string) (protocol.Producer, string)
 	// Put writes one record in the transaction; a client of transaction.version 1 registers the partition first, and
 	// asks again while that is CONCURRENT_TRANSACTIONS.
 	Put(id string, p protocol.Producer, seq int32) (protocol.Offset, string)
+	// Raw writes one record in the transaction and registers nothing.
+	Raw(id string, p protocol.Producer, seq int32) (protocol.Offset, string)
 	// End is EndTxn.
 	End(id string, p protocol.Producer, version int16, commit bool) string
 	// AbortByHand writes the abort marker that only a coordinator should.
@@ -38,6 +41,7 @@ type Codes interface {
 //
 //	init        InitProducerID        init!     the same until it is not CONCURRENT_TRANSACTIONS
 //	put+1       produce with epoch e+1 to the one partition
+//	raw         the same without registering the partition first, as one does who believes that it is
 //	same        the last put again, batch for batch: dup if it is known, OK if it is appended anew
 //	commit5+1   EndTxn version 5 with epoch e+1; abort4, commit4 …
 //	nobody5     commit of an id that was never used; other5: of the id, by another producer id
@@ -94,7 +98,9 @@ func (s *Script) word(word string) string {
 	case "init!":
 		return s.initAtLast()
 	case "put":
-		return s.put(p)
+		return s.put(p, s.Put)
+	case "raw":
+		return s.put(p, s.Raw)
 	case "same":
 		return s.same()
 	case "hand":
@@ -136,9 +142,9 @@ func (s *Script) initAtLast() string {
 	}
 }
 
-func (s *Script) put(p protocol.Producer) string {
+func (s *Script) put(p protocol.Producer, send func(string, protocol.Producer, int32) (protocol.Offset, string)) string {
 	seq := s.seqs[p.Epoch]
-	offset, code := s.Put(s.ID, p, seq)
+	offset, code := send(s.ID, p, seq)
 	if code == "OK" {
 		s.seqs[p.Epoch]++
 		s.last.producer, s.last.seq, s.last.offset = p, seq, offset

@@ -127,6 +127,10 @@ func (c *realCodes) Put(id string, p protocol.Producer, seq int32) (protocol.Off
 	return c.put(c.topic, id, p.ID, p.Epoch, seq)
 }
 
+func (c *realCodes) Raw(id string, p protocol.Producer, seq int32) (protocol.Offset, string) {
+	return c.write(c.topic, id, p.ID, p.Epoch, seq)
+}
+
 func (c *realCodes) End(id string, p protocol.Producer, version int16, commit bool) string {
 	return c.end(id, p.ID, p.Epoch, version, commit)
 }

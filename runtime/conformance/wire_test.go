@@ -95,6 +95,8 @@ func (w *wire) name(code int16, err error) string {
 		return "IPE"
 	case errors.Is(err, kerr.InvalidProducerIDMapping):
 		return "IPM"
+	case errors.Is(err, kerr.TransactionAbortable):
+		return "TA"
 	}
 	return err.Error()
 }
@@ -148,6 +150,11 @@ func (w *wire) put(topic, id string, pid int64, epoch int16, seq int32) (protoco
 			return 0, code
 		}
 	}
+	return w.write(topic, id, pid, epoch, seq)
+}
+
+// write is a Produce of one record in a transaction, to partition 0.
+func (w *wire) write(topic, id string, pid int64, epoch int16, seq int32) (protocol.Offset, string) {
 	p := kmsg.NewProduceRequestTopicPartition()
 	p.Records = recordBatch(pid, epoch, seq)
 	t := kmsg.NewProduceRequestTopic()

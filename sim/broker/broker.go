@@ -50,7 +50,7 @@ func (o *Options) Run(r Release) {
 
 // String is the release's name in reports.
 func (r Release) String() string {
-	return [...]string{"unknown", "3.9", "4.x TV1", "4.1", "4.3"}[r]
+	return [...]string{"unknown", "3.9", "4.x-TV1", "4.1", "4.3"}[r]
 }
 
 // A Broker is a whole cluster. Its methods take effect at once: what they stand for has reached the cluster.

@@ -75,7 +75,6 @@ func (c *codes) Init(id string) (protocol.Producer, string) {
 }
 
 func (c *codes) Put(id string, p protocol.Producer, seq int32) (protocol.Offset, string) {
-	defer func() { c.h.Sleep(c.lag) }()
 	tid := protocol.TransactionalID(id)
 	for c.h.b.opts.Registers {
 		code := c.h.b.AddPartition(tid, p, "out", 0)
@@ -87,7 +86,12 @@ func (c *codes) Put(id string, p protocol.Producer, seq int32) (protocol.Offset,
 		}
 		c.h.Sleep(protocol.Millisecond)
 	}
-	at, code := c.h.b.produce(tid, p, "out", 0, seq, recordsFrom([]KV{{[]byte("k"), []byte("v")}}))
+	return c.Raw(id, p, seq)
+}
+
+func (c *codes) Raw(id string, p protocol.Producer, seq int32) (protocol.Offset, string) {
+	at, code := c.h.b.produce(protocol.TransactionalID(id), p, "out", 0, seq, recordsFrom([]KV{{[]byte("k"), []byte("v")}}))
+	c.h.Sleep(c.lag)
 	return at, short(code)
 }
 
@@ -131,6 +135,8 @@ func short(c Code) string {
 		return "IPE"
 	case InvalidProducerIDMapping:
 		return "IPM"
+	case TransactionAbortable:
+		return "TA"
 	}
 	return c.String()
 }

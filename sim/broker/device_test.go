@@ -40,9 +40,13 @@ type harness struct {
 }
 
 func newHarness(version int16) *harness {
-	n := &net{now: 12345}
 	opts := Defaults()
 	opts.Version = version
+	return harnessOf(opts)
+}
+
+func harnessOf(opts Options) *harness {
+	n := &net{now: 12345}
 	serial := protocol.Duration(0)
 	opts.MarkerDelay = func() protocol.Duration { // partitions become visible apart from each other
 		serial = (serial + 7) % 31
@@ -91,10 +95,15 @@ func bytesOf(kvs []devicetest.KV) (out []KV) {
 	return out
 }
 
+// TestPromises runs the one suite of log devices on each release.
 func TestPromises(t *testing.T) {
-	devicetest.TestLog(t, func(*testing.T) devicetest.LogHarness { return newHarness(5) })
-}
-
-func TestPromisesOfVersion4(t *testing.T) {
-	devicetest.TestLog(t, func(*testing.T) devicetest.LogHarness { return newHarness(4) })
+	for _, release := range Releases() {
+		t.Run(release.String(), func(t *testing.T) {
+			devicetest.TestLog(t, func(*testing.T) devicetest.LogHarness {
+				opts := Defaults()
+				opts.Run(release)
+				return harnessOf(opts)
+			})
+		})
+	}
 }

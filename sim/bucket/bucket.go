@@ -3,6 +3,7 @@ package bucket
 import (
 	"crypto/sha256"
 	"slices"
+	"strings"
 
 	"weir/protocol"
 )
@@ -37,12 +38,24 @@ func (b *Bucket) store(key protocol.ObjectKey, body []byte, sum protocol.Sum, if
 	case old == nil && ifMatch != "", old != nil && old.Version != ifMatch:
 		return "", protocol.Conflict
 	case old == nil:
+		protocol.Assert(!b.folder(key), "sim/bucket: a key is a folder of another one, which servers that keep files refuse")
 		at, _ := slices.BinarySearch(b.keys, key)
 		b.keys = slices.Insert(b.keys, at, key)
 	}
 	o := &Object{Body: body, Version: versionOf(sum), Sum: sum}
 	b.objects[key] = o
 	return o.Version, protocol.OK
+}
+
+// folder reports whether key is a folder of a key that is there, or lies below one.
+func (b *Bucket) folder(key protocol.ObjectKey) bool {
+	for i := range len(key) {
+		if key[i] == '/' && b.objects[key[:i]] != nil {
+			return true
+		}
+	}
+	at, _ := slices.BinarySearch(b.keys, key+"/")
+	return at < len(b.keys) && strings.HasPrefix(string(b.keys[at]), string(key)+"/")
 }
 
 // versionOf is the ETag of a body. As in S3 it depends on the bytes alone, so that equal bodies have equal versions and

@@ -143,3 +143,20 @@ func TestKeysAreSorted(t *testing.T) {
 		t.Fatalf("keys: %v", got)
 	}
 }
+
+func TestNoKeyIsAFolder(t *testing.T) {
+	b := New()
+	for _, k := range []protocol.ObjectKey{"HEAD", "runs/1/a", "runs/1/b", "runs/10", "HEAD.old", "runs/1-x"} {
+		b.Store(k, nil, "")
+	}
+	for _, k := range []protocol.ObjectKey{"HEAD/x", "runs", "runs/1", "runs/1/a/b/c"} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q was stored", k)
+				}
+			}()
+			b.Store(k, nil, "")
+		}()
+	}
+}
