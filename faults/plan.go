@@ -127,7 +127,7 @@ func joinWays(ways []Way) string {
 }
 
 // Strike are the draws of a fault that strikes, apart from those that decided when.
-func (i *Injector) Strike(id ID) Stream { return seeded(i.seed, kindPurpose(id.Kind, id.N|1<<41)) }
+func (i *Injector) Strike(id ID) Stream { return seeded(i.seed, kindPurpose(id.Kind, id.N|1<<43)) }
 
 // Draws are the draws of an occasion's fault.
 func (i *Injector) Draws(id ID) Stream { return seeded(i.seed, kindPurpose(id.Kind, id.N)) }

@@ -12,13 +12,18 @@ type armed struct {
 	addressed bool    // to phase
 	phase     faults.Phase
 	patience  protocol.Time
-	cut       bool // of CrashInEffects: the next fitting step is cut
-	skip      int  // fitting steps that pass before
-	control   bool // only steps that talk to coordinator, bucket or log fit
+	cut       bool     // of CrashInEffects: the next fitting step is cut
+	skip      int      // fitting steps that pass before
+	control   bool     // only steps that talk to coordinator, bucket or log fit
+	given     *planned // of the plan that the run follows
 }
 
 // plan arms each timed fault at its time.
 func (w *World) plan() {
+	if w.book != nil && w.book.follows {
+		w.book.planTimed(w)
+		return
+	}
 	for _, f := range w.faults.Plan(int64(w.cfg.Limits.Horizon)) {
 		w.After(protocol.Duration(f.At), func() { w.arm(f) })
 	}
@@ -75,6 +80,10 @@ func (w *World) strike(a *armed) {
 		return
 	}
 	w.job = a.job
+	a.Draws = w.faults.Strike(a.ID)
+	if a.ID.Kind != faults.CrashInEffects {
+		w.book.record(w, a)
+	}
 	switch a.ID.Kind {
 	case faults.CrashWorker:
 		w.strikeCrash(a, func(n *node) bool { return n.worker })
@@ -92,7 +101,7 @@ func (w *World) strike(a *armed) {
 	case faults.ClockJump:
 		w.strikeClock(a)
 	case faults.ServiceOutage:
-		s := service(a.Draws.Pick(int(services)))
+		s := w.book.service(a.given, service(a.Draws.Pick(int(services))))
 		w.block(&w.links.away[s], a, w.outage(a))
 	case faults.BucketSlow:
 		w.block(&w.links.slow[theBucket], a, w.outage(a))
@@ -100,7 +109,8 @@ func (w *World) strike(a *armed) {
 }
 
 func (w *World) strikeCrash(a *armed, fits func(*node) bool) {
-	if n := pickNode(&a.Draws, a.job.alive(fits)); n != nil {
+	all := a.job.alive(fits)
+	if n := w.book.node(a.given, all, pickNode(&a.Draws, all)); n != nil {
 		w.struck(a.ID)
 		w.crash(n)
 	}
@@ -109,7 +119,7 @@ func (w *World) strikeCrash(a *armed, fits func(*node) bool) {
 // outage is a drawn time, of a blink up to several time-outs.
 func (w *World) outage(a *armed) protocol.Duration {
 	c := a.job.cfg
-	return protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 2*int64(max(c.NodeTimeout, c.IOTimeout))))
+	return w.book.span(a.given, protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 2*int64(max(c.NodeTimeout, c.IOTimeout)))))
 }
 
 func (w *World) block(b *blocks, a *armed, d protocol.Duration) {
@@ -118,7 +128,8 @@ func (w *World) block(b *blocks, a *armed, d protocol.Duration) {
 
 // strikePause pauses a process past its time-outs; while a coordinator is paused a standby may be started.
 func (w *World) strikePause(a *armed) {
-	n := pickNode(&a.Draws, a.job.alive(func(n *node) bool { return n.wakes <= w.now }))
+	all := a.job.alive(func(n *node) bool { return n.wakes <= w.now })
+	n := w.book.node(a.given, all, pickNode(&a.Draws, all))
 	if n == nil {
 		return
 	}
@@ -128,6 +139,7 @@ func (w *World) strikePause(a *armed) {
 	if a.Draws.Chance(1, 2) { // past its time-out: it wakes up as a zombie
 		d = protocol.Duration(a.Draws.Between(int64(n.job.cfg.NodeTimeout), 3*int64(n.job.cfg.NodeTimeout)))
 	}
+	d = w.book.span(a.given, d)
 	n.wakes = w.now.Add(d)
 	if !n.office || !a.Draws.Chance(3, 4) {
 		return
@@ -141,11 +153,12 @@ func (w *World) strikePause(a *armed) {
 
 // strikeClock lets the clock of a process leap ahead: what it had set its timers to has come.
 func (w *World) strikeClock(a *armed) {
-	n := pickNode(&a.Draws, a.job.alive(func(n *node) bool { return n.wakes <= w.now }))
+	all := a.job.alive(func(n *node) bool { return n.wakes <= w.now })
+	n := w.book.node(a.given, all, pickNode(&a.Draws, all))
 	if n == nil {
 		return
 	}
-	leap := protocol.Time(a.Draws.Spread(int64(10*protocol.Millisecond), 2*int64(n.job.cfg.NodeTimeout)))
+	leap := protocol.Time(w.book.span(a.given, protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 2*int64(n.job.cfg.NodeTimeout)))))
 	n.proc.skew += leap
 	n.wakes = w.now // what is late by this clock only is not waited for too long
 	early := false
@@ -165,7 +178,7 @@ func (w *World) strikeClock(a *armed) {
 // strikePartition blocks one node's ways to some other places: all, half of them, one, or the coordinator's for so long
 // that it is taken for dead and works on; one way or both.
 func (w *World) strikePartition(a *armed) {
-	n := pickNode(&a.Draws, a.job.nodes)
+	n := w.book.node(a.given, a.job.nodes, pickNode(&a.Draws, a.job.nodes))
 	if n == nil {
 		return
 	}
@@ -173,19 +186,20 @@ func (w *World) strikePartition(a *armed) {
 	places := len(w.nodes) + int(services)
 	one := a.Draws.Pick(places)
 	if holder := a.job.holder(); shape == 3 && holder != nil {
-		one, d = holder.place, max(d, protocol.Duration(a.Draws.Between(int64(n.job.cfg.NodeTimeout), 3*int64(n.job.cfg.NodeTimeout))))
+		one, d = holder.place, w.book.span(a.given, max(d, protocol.Duration(a.Draws.Between(int64(n.job.cfg.NodeTimeout), 3*int64(n.job.cfg.NodeTimeout)))))
 	}
 	for p := range places {
 		if p == n.place || shape == 1 && a.Draws.Chance(1, 2) || shape >= 2 && p != one {
 			continue
 		}
 		if which != 1 {
-			w.block(w.links.way(n.place, p), a, d)
+			w.blockWay(n.place, p, a, d)
 		}
 		if which != 2 {
-			w.block(w.links.way(p, n.place), a, d)
+			w.blockWay(p, n.place, a, d)
 		}
 	}
+	w.blockGiven(a, d)
 	w.After(protocol.Duration(a.Draws.Between(1, int64(d))), func() { w.giveUp(n, a) })
 }
 
@@ -225,9 +239,13 @@ func (j *tenant) working(n *node) (out []*conn) {
 }
 
 func (w *World) strikeReset(a *armed) {
-	if all := a.job.working(nil); len(all) > 0 {
+	all := a.job.working(nil)
+	if len(all) == 0 {
+		return
+	}
+	if c := w.book.channel(a, all, all[a.Draws.Pick(len(all))]); c != nil {
 		w.struck(a.ID)
-		w.reset(all[a.Draws.Pick(len(all))])
+		w.reset(c)
 	}
 }
 
@@ -235,6 +253,9 @@ func (w *World) strikeReset(a *armed) {
 func (w *World) cutAt(m *machine, list []protocol.Effect) (at int, crash bool) {
 	if at, ok := w.crashesAt(m, len(list)); ok {
 		return at, true
+	}
+	if w.book != nil && w.book.follows {
+		return w.book.cut(w, m, list)
 	}
 	for i := range w.armed {
 		a := &w.armed[i]
@@ -245,6 +266,7 @@ func (w *World) cutAt(m *machine, list []protocol.Effect) (at int, crash bool) {
 			continue
 		}
 		at := a.Draws.Pick(len(list) + 1)
+		w.book.recordCut(w, m, a.ID, list, at)
 		w.struck(a.ID)
 		w.armed = append(w.armed[:i], w.armed[i+1:]...)
 		return at, true

@@ -24,6 +24,8 @@ type JobSpec struct {
 	Topology  Topology   // no node is in two jobs
 	NewJob    func() Job // called once per life of a process, and per task
 	Manifests Manifests
+	// TaskName is a task in the words of the job; nil: its number.
+	TaskName func(protocol.TaskID) string
 	// Inputs are the topics that it reads. A run ends when sealed checkpoints cover all that they hold; nil: those of all feeds.
 	Inputs []string
 }
@@ -106,6 +108,9 @@ type Config struct {
 	Profile   faults.Profile
 	Only      []faults.ID // with Replay: strike exactly here
 	Replay    bool
+	Plan      faults.Plan  // unless nil: strike as it says, whatever the profile
+	Lenient   bool         // a fault of the plan whose place does not come strikes at the time when it struck before
+	Record    bool         // fill Result.Plan
 	CrashAt   []CrashPoint // an enumeration's crashes
 	UnknownAt UnknownPoint // an enumeration's one lost outcome
 	Census    *Census      // gets the places that an enumeration goes through
@@ -115,6 +120,8 @@ type Config struct {
 	// id in use is what Kafka cannot defend: the job may then end LOST, which must be the Expect or be forgiven.
 	Undefended bool
 	Trace      func(line string) // gets every event and effect as text; slow
+	See        func(Seen)        // gets the same, with the words of the job
+	Even       protocol.Duration // how long everything takes that no fault holds up; zero: drawn
 	Panics     bool              // let panics of machines and devices through, with their stack
 }
 

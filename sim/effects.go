@@ -46,6 +46,7 @@ func (w *World) performOutside(m *machine, ef protocol.Effect) {
 		clients.Bucket.Perform(m.addr, ef, m.done)
 	case protocol.Flush:
 		ef.Deadline -= m.proc.skew // devices live by the world's clock
+		w.book.asks(w, m.proc.node, "Flush", string(ef.ID))
 		if _, ok := w.strikes(faults.RequestLost, faults.Odds{Weight: 4, Least: 15_000}); ok || w.unknown(m.addr.Node, "Flush", string(ef.ID)) {
 			ef.Deadline = w.now
 		}
@@ -80,6 +81,7 @@ func (w *World) tell(m *machine, ef protocol.Tell) {
 	if from != to && w.blocked(from.place, to.place) {
 		return
 	}
+	w.book.tells(w, m, ef)
 	if _, ok := w.fires(faults.MessageLost, faults.Usual()); ok {
 		if to.proc != nil && to.proc.machine(ef.To.Task) != nil {
 			w.count(faults.MessageLost)
@@ -92,15 +94,15 @@ func (w *World) tell(m *machine, ef protocol.Tell) {
 		delay = 1 + delay/64
 	}
 	if s, ok := w.fires(faults.MessageReordered, faults.Usual()); ok {
-		delay += protocol.Duration(s.Between(0, 10*int64(w.latency.tell.hi)))
+		delay += w.book.delay(protocol.Duration(s.Between(0, 10*int64(w.latency.tell.hi))))
 		w.tardy = append(w.tardy, tardy{faults.MessageReordered, it.arg, w.now.Add(delay)})
 	}
 	if s, ok := w.fires(faults.MessageDelayed, faults.Usual()); ok {
-		delay += protocol.Duration(s.Spread(int64(from.job.cfg.Heartbeat), 3*int64(from.job.cfg.NodeTimeout)))
+		delay += w.book.delay(protocol.Duration(s.Spread(int64(from.job.cfg.Heartbeat), 3*int64(from.job.cfg.NodeTimeout))))
 		w.tardy = append(w.tardy, tardy{faults.MessageDelayed, it.arg, w.now.Add(delay)})
 	}
 	if s, ok := w.fires(faults.MessageDoubled, faults.Usual()); ok {
-		again, copied := protocol.Duration(s.Spread(0, int64(from.job.cfg.NodeTimeout))), it
+		again, copied := w.book.delay(protocol.Duration(s.Spread(0, int64(from.job.cfg.NodeTimeout)))), it
 		copied.fn = func() { w.count(faults.MessageDoubled) }
 		w.queue.push(w.now.Add(delay+again), copied)
 	}
@@ -144,11 +146,19 @@ func (w *World) strikes(k faults.Kind, odds faults.Odds) (faults.Stream, bool) {
 
 // fires consults the faults and records what strikes; the caller counts it when it has changed something.
 func (w *World) fires(k faults.Kind, odds faults.Odds) (faults.Stream, bool) {
-	id, s, ok := w.faults.Consult(k, odds)
+	id, s, ok := w.consult(k, odds)
 	if ok {
 		w.fire(id)
 	}
 	return s, ok
+}
+
+// consult asks the plan, if there is one, or the injector.
+func (w *World) consult(k faults.Kind, odds faults.Odds) (faults.ID, faults.Stream, bool) {
+	if w.book != nil {
+		return w.book.consult(w, k, odds)
+	}
+	return w.faults.Consult(k, odds)
 }
 
 // struck records and counts a timed fault.
@@ -159,6 +169,7 @@ func (w *World) struck(id faults.ID) {
 
 func (w *World) fire(id faults.ID) {
 	w.fired = append(w.fired, Fired{ID: id, At: w.now, Phase: w.job.phase})
+	w.book.fired(id)
 	w.trace.fault(w, id)
 	w.digest.mix(uint64(id.Kind)<<8, id.N, 0xFA)
 }

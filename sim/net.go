@@ -26,8 +26,10 @@ type call struct {
 	apply   func() (reply func())
 	reply   func() // of the way back that is under way
 	lost    func()
-	legs    int    // items that name this call, but for its time-out
-	life    uint32 // which use of this memory
+	legs    int          // items that name this call, but for its time-out
+	life    uint32       // which use of this memory
+	place   faults.Place // its name in a plan
+	replies int          // so far, with a plan
 	over    bool
 	mute    bool // no reply gets through
 	doubled bool // it may be applied twice
@@ -48,6 +50,7 @@ func (w *World) Call(req wire.Request, apply func() (reply func()), lost func())
 	c := w.newCall()
 	n := w.node(req.Node)
 	*c = call{req: req, node: n, proc: n.proc, service: serviceOf(req.Kind), apply: apply, lost: lost, life: c.life}
+	c.place = w.book.asks(w, n, req.Kind, req.Object)
 	w.queue.expire(w.now, max(req.Timeout, 1), c)
 	if req.Kind == "Store" && strings.HasPrefix(req.Object, "data/") {
 		w.uploads = append(w.uploads, c)
@@ -60,7 +63,7 @@ func (w *World) Call(req wire.Request, apply func() (reply func()), lost func())
 	odds := w.odds(&req, n.job)
 	if s, ok := w.strikes(faults.RequestLate, odds); ok {
 		most := 4 * int64(max(req.Timeout, n.job.cfg.NodeTimeout))
-		arrive = w.now.Add(req.Timeout + protocol.Duration(s.Spread(1, most)))
+		arrive = w.now.Add(req.Timeout + w.book.delay(protocol.Duration(s.Spread(1, most))))
 		c.mute = true
 	} else if _, ok := w.strikes(faults.RequestLost, odds); ok {
 		return
@@ -71,7 +74,7 @@ func (w *World) Call(req wire.Request, apply func() (reply func()), lost func())
 	}
 	if s, ok := w.fires(faults.RequestDoubled, faults.Usual()); ok {
 		c.doubled = true
-		again := protocol.Duration(s.Spread(1, 2*int64(max(req.Timeout, 1))))
+		again := w.book.delay(protocol.Duration(s.Spread(1, 2*int64(max(req.Timeout, 1)))))
 		w.leg(c, legApply, arrive.Add(again), nil)
 	}
 }
@@ -187,6 +190,7 @@ func (w *World) reach(c *call) {
 	if reply == nil || c.mute || w.blocked(place, c.node.place) {
 		return
 	}
+	w.book.answers(c)
 	if _, ok := w.fires(faults.ReplyLost, w.odds(&c.req, c.node.job)); ok {
 		if !c.over && c.alive() {
 			w.count(faults.ReplyLost)
@@ -219,8 +223,9 @@ func (w *World) newCall() *call {
 // markerDelay is how long the marker of one partition takes from the decision.
 func (w *World) markerDelay() protocol.Duration {
 	d := protocol.Duration(w.schedule.Spread(int64(50*protocol.Microsecond), int64(5*protocol.Millisecond)))
+	w.book.marks(w)
 	if s, ok := w.strikes(faults.MarkerLate, faults.Usual()); ok {
-		d += protocol.Duration(s.Spread(int64(protocol.Millisecond), int64(w.longest(func(c *protocol.Config) protocol.Duration { return c.Timeout }))))
+		d += w.book.delay(protocol.Duration(s.Spread(int64(protocol.Millisecond), int64(w.longest(func(c *protocol.Config) protocol.Duration { return c.Timeout })))))
 	}
 	w.marked = max(w.marked, w.now.Add(d))
 	return d

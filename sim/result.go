@@ -61,8 +61,10 @@ type Result struct {
 	Faults    faults.Counts
 	Targets   Targets
 	Sometimes Sometimes
-	Fired     []Fired     // in the order of time; their IDs replay the run by Config.Only
-	Notes     []NoteCount // in the order of first appearance
+	Fired     []Fired        // in the order of time; their IDs replay the run by Config.Only
+	Plan      faults.Plan    // with Config.Plan or Record: the faults that struck, explicit
+	Missed    []faults.Fault // of Config.Plan: those that did not strike
+	Notes     []NoteCount    // in the order of first appearance
 	Verdict   protocol.Verdict
 	Crashed   int      // how many of Config.CrashAt were places of this run
 	Failure   *Failure // nil: the run passed, as far as the world can see; the history is the checker's
@@ -98,6 +100,7 @@ func (w *World) result() Result {
 		Seed: w.cfg.Seed, Digest: w.digest.h, Steps: w.steps, Virtual: w.now.Sub(epochStart), Honest: w.job.honest, Settled: w.settled,
 		Faults: w.counts, Targets: w.targets, Sometimes: w.sometimes, Fired: w.fired, Notes: w.notes.list, Verdict: w.verdict, Crashed: w.crashed, Failure: w.failure, History: w.history,
 	}
+	w.book.result(&r)
 	for _, j := range w.jobs {
 		r.Sealed += j.sealed
 		r.Honest = min(r.Honest, j.honest)

@@ -10,6 +10,8 @@ import (
 // tenant is one job of the run: its processes, its channels, and what the world has seen of it.
 type tenant struct {
 	watch
+	index    int
+	names    map[protocol.Address]string
 	spec     *JobSpec
 	cfg      *protocol.Config
 	clients  Clients
@@ -24,7 +26,7 @@ type tenant struct {
 func (w *World) populate() {
 	for i := range w.cfg.Jobs {
 		spec := &w.cfg.Jobs[i]
-		j := &tenant{watch: newWatch(), spec: spec, cfg: &spec.Protocol, channels: spec.NewJob().Channels}
+		j := &tenant{watch: newWatch(), index: i, names: make(map[protocol.Address]string), spec: spec, cfg: &spec.Protocol, channels: spec.NewJob().Channels}
 		j.conns = make([][]*conn, len(j.channels))
 		for _, id := range spec.Topology.Coordinators {
 			w.join(j, id).stands = true

@@ -23,6 +23,7 @@ type trace struct {
 	ring []mark
 	n    uint64
 	out  func(string)
+	see  func(mark)
 }
 
 func newTrace(size int, out func(string)) trace {
@@ -34,6 +35,9 @@ func (t *trace) add(m mark) {
 	t.n++
 	if t.out != nil {
 		t.out(m.String())
+	}
+	if t.see != nil {
+		t.see(m)
 	}
 }
 

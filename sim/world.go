@@ -47,6 +47,7 @@ type World struct {
 	audit     *audit // nil: the run is not audited
 	trace     trace
 	notes     notes
+	book      *book // nil: nobody wants to know what faults are called
 	history   History
 	counts    faults.Counts
 	targets   Targets
@@ -87,9 +88,16 @@ func newWorld(cfg Config) *World {
 	}
 	w.limits(c.Stream("limits"))
 	w.latency = drawLatency(c.Stream("latency"))
+	if cfg.Even > 0 {
+		w.latency = evenLatency(cfg.Even)
+	}
 	w.trace = newTrace(w.cfg.Limits.Ring, cfg.Trace)
+	if cfg.See != nil {
+		w.trace.see = func(m mark) { cfg.See(w.seen(m)) }
+	}
 	w.digest = newDigest(cfg.Seed)
 	w.notes.index = make(map[protocol.NoteKind]int)
+	w.book = newBook(&w.cfg)
 	w.queue.grow(512)
 	w.populate()
 	w.services = cfg.Services(Env{Net: w, Pool: &w.pool, Choice: c, MarkerDelay: w.markerDelay, CompactDelay: w.compactDelay})
@@ -132,6 +140,12 @@ func drawLatency(s *faults.Stream) latency {
 		log:    draw(200*protocol.Microsecond, 500*protocol.Microsecond, 20*protocol.Millisecond),
 		bucket: draw(2*protocol.Millisecond, 5*protocol.Millisecond, 100*protocol.Millisecond),
 	}
+}
+
+// evenLatency is the same time for every way.
+func evenLatency(d protocol.Duration) latency {
+	s := span{d, d}
+	return latency{s, s, s, s}
 }
 
 func (w *World) draw(s span) protocol.Duration {
@@ -262,6 +276,7 @@ func (w *World) step(m *machine, ev protocol.Event) {
 	under := w.job.underWay()
 	w.digest.event(w.now, m.addr, ev)
 	w.trace.event(w, m, ev)
+	w.book.begins(w, m, ev)
 	w.out.Reset()
 	m.core.Step(m.last, ev, &w.out)
 	list := w.out.All()
