@@ -111,7 +111,7 @@ func (s *Scenario) spec(factory func() *weir.Job, d *drawn) (sim.JobSpec, []sim.
 	reads, _, _ := plan.Topics()
 	return sim.JobSpec{
 		Protocol: d.cfg, Topology: d.topology, NewJob: sim.JobOf(func() *job.Plan { return plan }, nil),
-		Manifests: sim.CheckpointManifests(), Inputs: reads,
+		Manifests: sim.CheckpointManifests(), Inputs: reads, TaskName: taskNames(plan),
 	}, sim.TopicsOf(plan, s.Partitions)
 }
 
