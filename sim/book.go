@@ -16,7 +16,8 @@ type book struct {
 	list    []*planned
 	at      map[faults.Place][]*planned // of list
 	times   map[faults.Place]int        // how often each place came, by its place with Time zero
-	here    faults.Place                // the step at hand
+	here    faults.Place                // the step at hand, or the last one
+	since   protocol.Time               // of here
 	what    faults.Place                // the message or request at hand
 	last    []anchor                    // by job: the newest step worth naming
 	records []*planned
@@ -62,7 +63,7 @@ func (b *book) begins(w *World, m *machine, ev protocol.Event) {
 		return
 	}
 	who := m.proc.node.job.name(m.addr)
-	b.here = b.count(faults.Place{Who: who, What: w.eventName(m, ev)})
+	b.here, b.since = b.count(faults.Place{Who: who, What: w.eventName(m, ev)}), w.now
 	for _, f := range b.at[b.here] {
 		if !f.begun && f.ID.Kind != faults.CrashInEffects {
 			b.await(w, f, protocol.Duration(f.After))
@@ -102,9 +103,12 @@ func (b *book) record(w *World, a *armed) {
 		return
 	}
 	r := &planned{Fault: faults.Fault{ID: a.ID, Job: a.job.index, Seen: int64(w.now.Sub(epochStart))}}
-	if l := b.last[a.job.index]; l.place != (faults.Place{}) {
+	switch l := b.last[a.job.index]; {
+	case b.since == w.now: // no later step comes before the strike
+		r.Place = b.here
+	case l.place != faults.Place{}:
 		r.Place, r.After = l.place, int64(w.now.Sub(l.at))
-	} else {
+	default:
 		r.At = r.Seen
 	}
 	b.current = r

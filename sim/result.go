@@ -54,6 +54,7 @@ type Result struct {
 	Seed      uint64
 	Digest    uint64
 	Steps     uint64
+	Horizon   protocol.Duration // of the safety phase
 	Virtual   protocol.Duration // from the start to the end
 	Honest    protocol.Duration // the part in which a checkpoint of each job sealed at least once per 3 intervals
 	Settled   protocol.Duration // from the end of the last job, or the last seal, until readers were held up by nothing
@@ -97,7 +98,7 @@ func (r Result) String() string {
 
 func (w *World) result() Result {
 	r := Result{
-		Seed: w.cfg.Seed, Digest: w.digest.h, Steps: w.steps, Virtual: w.now.Sub(epochStart), Honest: w.job.honest, Settled: w.settled,
+		Seed: w.cfg.Seed, Digest: w.digest.h, Steps: w.steps, Horizon: w.cfg.Limits.Horizon, Virtual: w.now.Sub(epochStart), Honest: w.job.honest, Settled: w.settled,
 		Faults: w.counts, Targets: w.targets, Sometimes: w.sometimes, Fired: w.fired, Notes: w.notes.list, Verdict: w.verdict, Crashed: w.crashed, Failure: w.failure, History: w.history,
 	}
 	w.book.result(&r)
