@@ -1,0 +1,195 @@
+package scenarios
+
+import (
+	"fmt"
+	"strings"
+
+	"weir/faults"
+	"weir/protocol"
+	"weir/sim"
+)
+
+// FileVersion is the version of the text of scenario files.
+const FileVersion = 1
+
+// File is one run, written down: topology, input, explicit faults, and what is expected to come out. What it leaves open
+// is drawn from streams of its own seed.
+type File struct {
+	// Comment is what the lines on top say, without their marks.
+	Comment []string
+	// Expect is the Sort of the outcome.
+	Expect   string
+	Scenario string
+	Seed     uint64
+	// Records is how many there are in each input, where the scenario does not say; their keys are as many as it says, divided by Fewer.
+	Records, Fewer int
+	// EndTxn is the version of EndTxn that the broker speaks.
+	EndTxn int
+	// Horizon is when faults end; Stop, if above zero, is when the operator asks the job to stop.
+	Horizon, Stop protocol.Duration
+	// Even, if above zero, is how long everything takes that no fault holds up.
+	Even protocol.Duration
+	// Off are invariants that are not checked.
+	Off sim.Checks
+	// Jobs are one or two.
+	Jobs []Setup
+	Plan faults.Plan
+
+	scenario *Scenario // of the name
+}
+
+// Setup is one job's processes and configuration.
+type Setup struct {
+	Topology sim.Topology
+	Config   protocol.Config
+}
+
+// fileSteps bounds the run of a file, which may be a stranger's.
+const fileSteps = 5_000_000
+
+// File writes down the run of a seed. The second result is the outcome of that run.
+func (s *Scenario) File(seed uint64, opt Options) (*File, Outcome) {
+	choice := faults.NewChoice(seed)
+	d := s.draw(choice)
+	cfg := s.configOf(seed, d, opt)
+	s.end(&cfg, choice)
+	cfg.Record = true
+	o := s.outcome(seed, cfg)
+	f := &File{
+		Expect: o.Sort(), Scenario: s.Name, Seed: seed, Records: d.records, Fewer: d.fewer, EndTxn: int(d.endVersion),
+		Horizon: o.Run.Horizon, Stop: cfg.StopAfter, Off: opt.Off, Plan: o.Run.Plan, scenario: s,
+	}
+	for at := &d; at != nil; at = at.second {
+		f.Jobs = append(f.Jobs, Setup{at.topology, at.cfg})
+	}
+	return f, o
+}
+
+// Sort is what an outcome amounts to: "pass", "unknown", "fail exactly-once", or "fail" with the class and the name of a
+// failure. A shrink keeps it.
+func (o *Outcome) Sort() string {
+	switch {
+	case o.Unknown:
+		return "unknown"
+	case o.Passed():
+		return "pass"
+	case o.Broken == ExactlyOnce || o.Run.Failure == nil:
+		return "fail " + ExactlyOnce
+	}
+	return "fail " + o.Run.Failure.Class + " " + o.Run.Failure.Name
+}
+
+// Watching says how a file is run.
+type Watching struct {
+	// Trace gets every event and effect as text, See with the words of the job.
+	Trace func(line string)
+	See   func(sim.Seen)
+	// Lenient lets faults whose place does not come strike at the time when they struck before.
+	Lenient bool
+}
+
+// Run runs the file. What did not strike is in the outcome's Run.Missed; what did is, explicit, in Run.Plan.
+func (f *File) Run(opt Watching) Outcome {
+	cfg := f.config(f.scenario)
+	cfg.Trace, cfg.See, cfg.Lenient = opt.Trace, opt.See, opt.Lenient
+	return f.scenario.outcome(f.Seed, cfg)
+}
+
+func (f *File) config(s *Scenario) sim.Config {
+	d := f.drawn(0)
+	cfg := s.configOf(f.Seed, *d, Options{Off: f.Off})
+	cfg.Plan, cfg.Record, cfg.Even = append(faults.Plan{}, f.Plan...), true, f.Even
+	cfg.Limits.Horizon, cfg.Limits.Steps, cfg.StopAfter = f.Horizon, fileSteps, f.Stop
+	switch {
+	case s.Finishes:
+		cfg.Expect = protocol.Finished
+	case f.Stop > 0:
+		cfg.Expect = protocol.Stopped
+	}
+	return cfg
+}
+
+func (f *File) drawn(job int) *drawn {
+	if job == len(f.Jobs) {
+		return nil
+	}
+	return &drawn{
+		cfg: f.Jobs[job].Config, topology: f.Jobs[job].Topology, records: f.Records, fewer: f.Fewer, endVersion: int16(f.EndTxn), second: f.drawn(job + 1),
+	}
+}
+
+// With is a copy of the file with another plan.
+func (f *File) With(p faults.Plan) *File {
+	c := *f
+	c.Jobs = append([]Setup{}, f.Jobs...)
+	c.Plan = append(faults.Plan{}, p...)
+	return &c
+}
+
+// String is the file's text, as ParseFile reads it.
+func (f *File) String() string {
+	var b strings.Builder
+	for _, line := range f.Comment {
+		b.WriteString(strings.TrimRight("# "+line, " ") + "\n")
+	}
+	fmt.Fprintf(&b, "weir-scenario %d\nexpect %s\nscenario %s\nseed %#x\n", FileVersion, f.Expect, f.Scenario, f.Seed)
+	fmt.Fprintf(&b, "input records=%d fewer=%d\n", f.Records, f.Fewer)
+	fmt.Fprintf(&b, "run horizon=%s end-txn=%d", faults.Span(int64(f.Horizon)), f.EndTxn)
+	if f.Stop > 0 {
+		fmt.Fprintf(&b, " stop=%s", faults.Span(int64(f.Stop)))
+	}
+	if f.Even > 0 {
+		fmt.Fprintf(&b, " even=%s", faults.Span(int64(f.Even)))
+	}
+	if f.Off != 0 {
+		fmt.Fprintf(&b, " unchecked=%s", checksText(f.Off))
+	}
+	b.WriteByte('\n')
+	for i := range f.Jobs {
+		f.Jobs[i].text(&b, []string{"", "-2"}[i])
+	}
+	for i := range f.Plan {
+		fmt.Fprintf(&b, "fault %s\n", f.Plan[i].String())
+	}
+	return b.String()
+}
+
+func (s *Setup) text(b *strings.Builder, suffix string) {
+	fmt.Fprintf(b, "processes%s coordinators=%s workers=%s\n", suffix, nodesText(s.Topology.Coordinators), nodesText(s.Topology.Workers))
+	for i, field := range configFields(&s.Config) {
+		if i%6 == 0 {
+			fmt.Fprintf(b, "config%s", suffix)
+		}
+		fmt.Fprintf(b, " %s=%s", field.name, field.text())
+		if i%6 == 5 {
+			b.WriteByte('\n')
+		}
+	}
+	b.WriteByte('\n')
+}
+
+func nodesText(list []protocol.NodeID) string {
+	var out []string
+	for _, n := range list {
+		out = append(out, fmt.Sprint(n))
+	}
+	return strings.Join(out, ",")
+}
+
+// allChecks is every invariant that can be left unchecked.
+func allChecks() (list []sim.Checks) {
+	for c := sim.CheckCut; c <= sim.CheckSettles; c <<= 1 {
+		list = append(list, c)
+	}
+	return list
+}
+
+func checksText(off sim.Checks) string {
+	var out []string
+	for _, c := range allChecks() {
+		if off&c != 0 {
+			out = append(out, c.String())
+		}
+	}
+	return strings.Join(out, ",")
+}

@@ -1,0 +1,119 @@
+package scenarios
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"weir/faults"
+)
+
+// The run of a seed, written down and read back, is the same run, and its text is stable.
+func TestFileIsTheRun(t *testing.T) {
+	for i, s := range All() {
+		for n := range uint64(4) {
+			seed := n*uint64(len(All())) + uint64(i)
+			f, o := s.File(seed, Options{Limit: faults.Full()})
+			if want := s.Run(seed, Options{Limit: faults.Full()}); want.Run.Digest != o.Run.Digest {
+				t.Fatalf("%s %#x: writing it down changes the run", s.Name, seed)
+			}
+			back, err := ParseFile("x.scenario", []byte(f.String()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range f.Plan {
+				f.Plan[i].Seen = 0
+			}
+			if !reflect.DeepEqual(back.Jobs, f.Jobs) || back.String() != f.String() {
+				t.Fatalf("%s\nis read as\n%s", f, back)
+			}
+			got := back.Run(Watching{})
+			if got.Run.Digest != o.Run.Digest || got.Sort() != f.Expect || len(got.Run.Missed) > 0 {
+				t.Errorf("%s %#x: digest %x, from the file %x; %s, missed %v", s.Name, seed, o.Run.Digest, got.Run.Digest, got.Message, got.Run.Missed)
+			}
+		}
+	}
+}
+
+// Bad files are told with their line, and with what is allowed.
+func TestParseFileRefuses(t *testing.T) {
+	s, _ := Named("linear")
+	f, _ := s.File(3, Options{})
+	good := f.String()
+	chain, _ := Named("chain")
+	two, _ := chain.File(3, Options{})
+	for _, c := range []struct{ name, text, says string }{
+		{"empty", "", `x:1: the line "weir-scenario" is missing`},
+		{"something else", "hello\n", `x:1: a scenario begins with "weir-scenario 1"`},
+		{"version", swap(t, good, "weir-scenario 1", "weir-scenario 2"), `x:1: version "2" is not known: this weir reads version 1`},
+		{"word", good + "colour blue\n", `there is no "colour"; a line begins with one of: weir-scenario expect`},
+		{"twice", good + "seed 4\n", `"seed" was said in line 4 already`},
+		{"scenario", swap(t, good, "scenario linear", "scenario liner"), `x:3: there is no scenario "liner"; there are: linear fanin`},
+		{"seed", swap(t, good, "seed 0x3", "seed three"), `x:4: seed "three": a seed is a number of 64 bits`},
+		{"expect", swap(t, good, "expect pass", "expect miracles"), `x:2: "miracles" cannot be expected; what can: pass, unknown, fail exactly-once`},
+		{"records", swap(t, good, "records=", "records=9999"), `is not a number from 1 to 10000`},
+		{"input", swap(t, good, "fewer=", "less="), `x:5: there is no "less"; what can be said here: records fewer`},
+		{"transaction timeout", change(f, func(s *Setup) { s.Config.TxnTimeout = 1_000_000_000 }), `transaction timeout 1000 ms is too short: half of it must cover`},
+		{"parallelism", change(f, func(s *Setup) { s.Config.KeyGroups, s.Config.Parallelism = 2, 8 }), `has parallelism 8, above the 2 key groups`},
+		{"heartbeats", change(f, func(s *Setup) { s.Config.Interval = 1_000_000; s.Config.Heartbeat = 1_000_000 }), `more than 10000 intervals`},
+		{"config", swap(t, good, " interval=", " intervall="), `there is no "intervall"; what can be said here: interval timeout`},
+		{"config missing", swap(t, good, " credit=", " retained="), `said twice`},
+		{"invalid", swap(t, good, " txn-timeout=", " txn-timeout=1ms linger="), `said twice`},
+		{"kind of fault", good + "fault melt-down#1: at 3s\n", `the kind is one of crash-worker`},
+		{"node of fault", good + "fault pause#1: node 77, at 3s\n", `there is no process 77; there are:`},
+		{"way of fault", good + "fault partition#1: ways 1>moon, at 3s\n", `does not lead between two of: broker bucket 1`},
+		{"job of fault", good + "fault pause#1: job 2, at 3s\n", `there is no job 2`},
+		{"fault twice", good + "fault pause#1: at 3s\nfault pause#1: at 4s\n", `another fault is called pause#1`},
+		{"second job", good + "processes-2 coordinators=3 workers=3\n", `scenario linear has one job`},
+		{"second missing", swap(t, two.String(), "processes-2", "#"), `the line "processes-2" is missing`},
+		{"shared node", swap(t, two.String(), "processes-2 coordinators=101", "processes-2 coordinators=1"), `node 1 is the first job's`},
+		{"no nodes", swap(t, good, "coordinators=1", "coordinators="), `is not a list of 1 to 16 different numbers`},
+		{"large", strings.Repeat("#\n", 1<<20), `too many for a scenario`},
+	} {
+		got, err := ParseFile("x", []byte(c.text))
+		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "x:") {
+			t.Errorf("%s: read as %v, %v; want an error with %q", c.name, got != nil, err, c.says)
+		}
+	}
+}
+
+// change is the text of a file with another job.
+func change(f *File, edit func(*Setup)) string {
+	c := f.With(f.Plan)
+	edit(&c.Jobs[0])
+	c.Horizon = 1 << 40
+	return c.String()
+}
+
+func swap(t *testing.T, text, old, new string) string {
+	t.Helper()
+	if !strings.Contains(text, old) {
+		t.Fatalf("%q is not in\n%s", old, text)
+	}
+	return strings.Replace(text, old, new, 1)
+}
+
+// FuzzParseFile: strangers' files neither panic nor take memory, and what is read is written as it was read.
+func FuzzParseFile(f *testing.F) {
+	for _, name := range []string{"linear", "chain"} {
+		s, _ := Named(name)
+		file, _ := s.File(5, Options{Limit: faults.Full()})
+		file.Plan = file.Plan[:3]
+		f.Add([]byte(file.String()))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		file, err := ParseFile("x", text)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "x:") {
+				t.Fatal(err)
+			}
+			return
+		}
+		again, err := ParseFile("x", []byte(file.String()))
+		if err != nil || again.String() != file.String() || !bytes.Equal([]byte(fmt.Sprint(again.Jobs)), []byte(fmt.Sprint(file.Jobs))) {
+			t.Fatalf("%q\nis written as\n%s\nand read as %v", text, file, err)
+		}
+	})
+}
