@@ -63,7 +63,7 @@ func (b *book) begins(w *World, m *machine, ev protocol.Event) {
 		return
 	}
 	who := m.proc.node.job.name(m.addr)
-	b.here, b.since = b.count(faults.Place{Who: who, What: w.eventName(m, ev)}), w.now
+	b.here, b.since = b.count(faults.Place{Who: who, What: w.eventName(m.proc.node.job, ev)}), w.now
 	for _, f := range b.at[b.here] {
 		if !f.begun && f.ID.Kind != faults.CrashInEffects {
 			b.await(w, f, protocol.Duration(f.After))
@@ -211,9 +211,9 @@ func (b *book) recordCut(w *World, m *machine, id faults.ID, list []protocol.Eff
 	}
 	r := &planned{Fault: faults.Fault{ID: id, Node: uint32(m.addr.Node), Place: b.here, Seen: int64(w.now.Sub(epochStart)), Job: w.job.index}}
 	if at < len(list) {
-		r.Before = w.effectName(m, list[at])
+		r.Before = w.effectName(m.proc.node.job, list[at])
 		for _, ef := range list[:at] {
-			if w.effectName(m, ef) == r.Before {
+			if w.effectName(m.proc.node.job, ef) == r.Before {
 				r.Skip++
 			}
 		}
@@ -227,7 +227,7 @@ func (w *World) effectAt(m *machine, list []protocol.Effect, name string, skip i
 		return len(list), true
 	}
 	for i, ef := range list {
-		if w.effectName(m, ef) != name {
+		if w.effectName(m.proc.node.job, ef) != name {
 			continue
 		}
 		if skip--; skip < 0 {

@@ -47,8 +47,7 @@ func plain(text string) string {
 }
 
 // eventName is an event in words that tell one from others without the numbers of one run.
-func (w *World) eventName(m *machine, ev protocol.Event) string {
-	j := m.proc.node.job
+func (w *World) eventName(j *tenant, ev protocol.Event) string {
 	switch ev := ev.(type) {
 	case protocol.Told:
 		return messageName(ev.Message) + " from " + w.addressName(ev.From)
@@ -158,8 +157,7 @@ func outcome(ev protocol.Event) protocol.Outcome {
 }
 
 // effectName is an effect in words.
-func (w *World) effectName(m *machine, ef protocol.Effect) string {
-	j := m.proc.node.job
+func (w *World) effectName(j *tenant, ef protocol.Effect) string {
 	switch ef := ef.(type) {
 	case protocol.Tell:
 		return "Tell " + messageName(ef.Message) + " to " + w.addressName(ef.To)
