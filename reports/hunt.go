@@ -78,6 +78,10 @@ type Failure struct {
 	Invariant string `json:"invariant"`
 	Message   string `json:"message"`
 	Repro     string `json:"repro"`
+	// Fingerprint is the same for failures that look the same; Count is how many there were: the first one is told.
+	Fingerprint string `json:"fingerprint"`
+	Count       int    `json:"count"`
+	Saved       string `json:"saved,omitempty"` // scenario file
 }
 
 // JSON writes v as one indented object.
@@ -114,7 +118,14 @@ func (h *Hunt) Text(w io.Writer) {
 		if f.Case != "" {
 			where += " case " + f.Case
 		}
-		fmt.Fprintf(w, "\nFAIL %s seed %s: %s\n%s\n  repeat: %s\n", f.Scenario, where, f.Invariant, indent(f.Message), f.Repro)
+		fmt.Fprintf(w, "\nFAIL %s seed %s: %s\n%s\n", f.Scenario, where, f.Invariant, indent(f.Message))
+		if f.Count > 1 {
+			fmt.Fprintf(w, "  and %d more that look the same: %s\n", f.Count-1, f.Fingerprint)
+		}
+		fmt.Fprintf(w, "  repeat: %s\n", f.Repro)
+		if f.Saved != "" {
+			fmt.Fprintf(w, "  saved: %s\n  why: go run ./cmd/weir shrink %s\n", f.Saved, f.Saved)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ func (h *hunt) enumerate(usual bool) {
 }
 
 // addCase counts a case that add has added, and says how to repeat it if it failed.
-func (r *report) addCase(c *enumeratedCase, o *scenarios.Outcome) {
+func (r *report) addCase(c *enumeratedCase, o *scenarios.Outcome, told bool) {
 	if r.Enumerated == nil {
 		r.Enumerated = &reports.Enumerated{}
 	}
@@ -38,7 +38,9 @@ func (r *report) addCase(c *enumeratedCase, o *scenarios.Outcome) {
 	if o.Passed() {
 		return
 	}
-	e.Failures++
+	if e.Failures++; told {
+		return
+	}
 	f := &r.Failures[len(r.Failures)-1]
 	f.Case, f.Repro = c.String(), f.Repro+" --case "+c.String()
 	if c.About != "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -37,6 +38,7 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 	audits := fs.Int("audit", 0, "run so many seeds again in other processes and under -race, and compare digests")
 	canary := fs.Bool("audit-canary", false, "audit a job that is not deterministic: it must be seen (exit 4)")
 	onlyDigests := fs.Bool("digests", false, "print a digest per seed and nothing else")
+	save := fs.String("save", savedIn, "write a scenario file for each failure there; nothing if empty")
 	enumerates := fs.Bool("enumerate", false, "run every crash and every unknown outcome of a small run, once each, of linear and shuffle or of the scenario; --from varies the run")
 	strict := fs.Bool("strict", false, "exit 6 when a fault never struck or a rare state was never reached")
 	if err := parse(fs, args); err != nil {
@@ -75,6 +77,9 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 	if *strict && r.Verdict == reports.Pass && len(r.Missing()) > 0 {
 		r.Verdict = reports.Vacuous
 	}
+	if err := h.save(r, *save); err != nil {
+		return 0, err
+	}
 	if *asJSON {
 		return reports.ExitCode(r.Verdict), reports.JSON(stdout, r)
 	}
@@ -103,6 +108,31 @@ func named(name string) ([]*scenarios.Scenario, error) {
 		return nil, fmt.Errorf("there is no scenario %q; see weir scenarios", name)
 	}
 	return []*scenarios.Scenario{s}, nil
+}
+
+// mostSaved is how many failures are written down.
+const mostSaved = 10
+
+// save writes a scenario file for each failure.
+func (h *hunt) save(r *reports.Hunt, dir string) error {
+	if dir == "" || h.cases != nil {
+		return nil
+	}
+	for i := range r.Failures[:min(len(r.Failures), mostSaved)] {
+		f := &r.Failures[i]
+		s, ok := scenarios.Named(f.Scenario)
+		var at seed
+		if err := at.Set(f.Seed); err != nil || !ok {
+			continue // the canary
+		}
+		file, o := s.File(uint64(at), h.options)
+		name := filepath.Join(dir, fmt.Sprintf("%s-%s%s", f.Scenario, f.Seed, scenarioExt))
+		if err := writeFile(name, file, words(&o, "", f.Repro)); err != nil {
+			return fmt.Errorf("save a failure: %w; name another folder with --save, or none", err)
+		}
+		f.Saved = name
+	}
+	return nil
 }
 
 // progress prints a line every second.
@@ -152,9 +182,9 @@ func (h *hunt) run() *reports.Hunt {
 	}
 	for i := range h.seeds {
 		o := <-outcomes[i%h.workers]
-		r.add(&o)
+		told := r.add(&o)
 		if h.cases != nil {
-			r.addCase(&h.cases[i], &o)
+			r.addCase(&h.cases[i], &o, told)
 		}
 		if h.each != nil {
 			h.each(&o)

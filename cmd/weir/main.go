@@ -22,7 +22,9 @@ func commands() []command {
 	return []command{
 		{"demo", "run a job on a broker and a folder, kill it, verify its output, then hunt the same job in the simulator", demo},
 		{"fuzz", "run seeds of scenarios in the simulator", fuzz},
-		{"repro", "repeat one seed", repro},
+		{"repro", "repeat one seed, or a scenario file", repro},
+		{"shrink", "make a failing scenario file smaller", shrink},
+		{"explain", "tell why a scenario file or a seed fails", explain},
 		{"scenarios", "list the scenarios", list},
 		{"mutants", "plant known bugs and count the seeds until each is caught", mutants},
 		{"broker", "run the embedded broker in this process, until its standard input ends", serve},

@@ -18,6 +18,7 @@ func mutants(args []string, stdout, stderr io.Writer) (int, error) {
 	starts := fs.Int("starts", 5, "how many hunts for each bug, from different first seeds")
 	workers := fs.Int("workers", runtime.NumCPU(), "hunts at a time")
 	asJSON := fs.Bool("json", false, "print one JSON object")
+	explained := fs.String("explain", "", "plant the bug of --name in weir itself, and write there how weir explains the first failure, as a page")
 	asMarkdown := fs.Bool("markdown", false, "print the page reports/mutants.md")
 	if err := parse(fs, args); err != nil {
 		return 0, err
@@ -32,6 +33,9 @@ func mutants(args []string, stdout, stderr io.Writer) (int, error) {
 			return 0, fmt.Errorf("there is no mutant %q", *name)
 		}
 		list = []planted.Mutant{m}
+	}
+	if *explained != "" {
+		return explainMutant(&list[0], *seeds, *explained, stdout)
 	}
 	rows := stdout
 	if *asJSON || *asMarkdown {

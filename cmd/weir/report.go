@@ -20,7 +20,7 @@ type report struct {
 	counts    faults.Counts
 	sometimes sim.Sometimes
 	digest    hash.Hash64
-	unknown   int
+	unknown   int // of the failures
 }
 
 func newReport(h *hunt) *report {
@@ -46,7 +46,8 @@ func reproduce(scenario string, s uint64) string {
 	return fmt.Sprintf("go run ./cmd/weir repro --scenario %s --seed %s", scenario, hex(s))
 }
 
-func (r *report) add(o *scenarios.Outcome) {
+// add adds an outcome; told says that it is a failure which was told before.
+func (r *report) add(o *scenarios.Outcome) (told bool) {
 	r.Steps += o.Run.Steps
 	r.VirtualSeconds += float64(o.Run.Virtual) / 1e9
 	r.HonestSeconds += float64(o.Run.Honest) / 1e9
@@ -58,14 +59,22 @@ func (r *report) add(o *scenarios.Outcome) {
 	r.sometimes.Add(&o.Run.Sometimes)
 	r.target(o)
 	if o.Passed() {
-		return
+		return false
 	}
-	f := reports.Failure{Seed: hex(o.Seed), Scenario: o.Scenario, Invariant: o.Broken, Message: o.Message, Repro: reproduce(o.Scenario, o.Seed)}
+	print := o.Fingerprint()
+	for i := range r.Failures {
+		if r.Failures[i].Fingerprint == print {
+			r.Failures[i].Count++
+			return true
+		}
+	}
+	f := reports.Failure{Seed: hex(o.Seed), Scenario: o.Scenario, Invariant: o.Broken, Message: o.Message, Repro: reproduce(o.Scenario, o.Seed), Fingerprint: print, Count: 1}
 	if o.Unknown {
 		f.Invariant = "unknown"
 		r.unknown++
 	}
 	r.Failures = append(r.Failures, f)
+	return false
 }
 
 // target counts what a seed was hit by.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -13,27 +12,26 @@ import (
 // repro runs one seed twice: what is not repeated the second time is not reproducible, whatever came out.
 func repro(args []string, stdout, stderr io.Writer) (int, error) {
 	fs := flags("repro", stderr)
-	name := fs.String("scenario", "", "the scenario")
-	var s seed
-	given := false
-	fs.Func("seed", "the seed, decimal or 0x hex", func(text string) error { given = true; return s.Set(text) })
+	var which seedOrFile
+	which.flags(fs)
 	var c scenarios.Case
 	fs.Func("case", "one case of an enumeration, as fuzz --enumerate prints it", func(text string) (err error) { c, err = scenarios.ParseCase(text); return err })
 	trace := fs.Bool("trace", false, "print every event and effect")
-	if err := parse(fs, args); err != nil {
+	pin := fs.String("pin", "", "of a file: write it as it came out now, with the faults that struck, to this file")
+	if err := which.parse(fs, args); err != nil {
 		return 0, err
 	}
-	if *name == "" || !given {
-		return 0, errors.New("--scenario and --seed are needed")
+	if which.file != "" {
+		return reproFile(which.file, *pin, *trace, stdout)
 	}
-	list, err := named(*name)
+	list, err := named(which.scenario)
 	if err != nil {
 		return 0, err
 	}
 	opt := scenarios.Options{Limit: faults.Full()}
-	run := func() scenarios.Outcome { return list[0].Run(uint64(s), opt) }
+	run := func() scenarios.Outcome { return list[0].Run(uint64(which.seed), opt) }
 	if len(c.Crash) > 0 || c.Unknown.Request > 0 {
-		run = func() scenarios.Outcome { return list[0].RunCase(uint64(s), c, opt) }
+		run = func() scenarios.Outcome { return list[0].RunCase(uint64(which.seed), c, opt) }
 	}
 	first := run()
 	if *trace {
@@ -41,6 +39,34 @@ func repro(args []string, stdout, stderr io.Writer) (int, error) {
 	}
 	o := run()
 	return tell(stdout, &first, &o), nil
+}
+
+// reproFile runs a scenario file twice, and says whether it came out as it expects.
+func reproFile(name, pin string, trace bool, stdout io.Writer) (int, error) {
+	f, err := readFile(name)
+	if err != nil {
+		return 0, err
+	}
+	first := f.Run(scenarios.Watching{})
+	var w scenarios.Watching
+	if trace {
+		w.Trace = func(line string) { fmt.Fprintln(stdout, line) }
+	}
+	o := f.Run(w)
+	code := tell(stdout, &first, &o)
+	if o.Sort() != f.Expect {
+		fmt.Fprintf(stdout, "  the file expects %q\n", f.Expect)
+	}
+	for i := range o.Run.Missed {
+		code = reports.ExitCode(reports.Stale)
+		fmt.Fprintf(stdout, "STALE: did not strike: %s\n", o.Run.Missed[i].String())
+	}
+	if pin == "" || code == reports.ExitCode(reports.Nondeterministic) {
+		return code, nil
+	}
+	pinned := f.With(o.Run.Plan)
+	pinned.Expect = o.Sort()
+	return code, writeFile(pin, pinned, f.Comment)
 }
 
 // tell prints the outcome and returns the exit code.

@@ -49,7 +49,10 @@ func Open() (*Field, error) {
 func (f *Field) Close() { os.RemoveAll(f.dir) }
 
 // Build builds the hunter with m planted, or with nothing for nil, and returns the path of the program.
-func (f *Field) Build(m *mutants.Mutant) (string, error) {
+func (f *Field) Build(m *mutants.Mutant) (string, error) { return f.BuildProgram(m, hunter) }
+
+// BuildProgram builds a program of this module, such as "./cmd/weir", with m planted, or with nothing for nil.
+func (f *Field) BuildProgram(m *mutants.Mutant, program string) (string, error) {
 	name := "none"
 	args := []string{"build", "-buildvcs=false", "-ldflags=-s -w"}
 	if m != nil {
@@ -61,10 +64,13 @@ func (f *Field) Build(m *mutants.Mutant) (string, error) {
 		args = append(args, "-overlay", overlay)
 	}
 	out := filepath.Join(f.dir, name)
-	cmd := exec.Command("go", append(args, "-o", out, hunter)...)
+	if program != hunter {
+		out += "-" + filepath.Base(program)
+	}
+	cmd := exec.Command("go", append(args, "-o", out, program)...)
 	cmd.Dir = f.root
 	if said, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the hunter with mutant %s: %w\n%s", name, err, said)
+		return "", fmt.Errorf("build %s with mutant %s: %w\n%s", program, name, err, said)
 	}
 	return out, nil
 }

@@ -1,0 +1,248 @@
+package scenarios
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+
+	"weir/faults"
+	"weir/protocol"
+	"weir/sim"
+)
+
+// Story is why a file's run fails.
+type Story struct {
+	Outcome Outcome
+	// Proof is what was expected of the first thing that is wrong, and what was seen.
+	Proof Proof
+	// Events are the turns of the run, in order.
+	Events []Turn
+	// Needs says of each fault what comes out without it; nil: there were too many to try.
+	Needs []Need
+	// Nearest is the index in Needs of the passing run that goes the same way the longest, or -1; Apart is where it parts.
+	Nearest int
+	Apart   Turn
+	Runs    int // executions
+}
+
+// Turn is an event of a run that tells something.
+type Turn struct {
+	Step   uint64
+	At     protocol.Duration
+	Where  string
+	What   string
+	Fault  bool
+	Apart  bool // here the nearest passing run goes another way
+	weight int
+}
+
+// Need is a fault, and what comes out without it.
+type Need struct {
+	Fault   faults.Fault
+	Without string // Sort
+}
+
+// Bounds of a story.
+const (
+	MostTurns    = 30
+	mostLeftOut  = 40 // faults
+	mostRecorded = 1 << 20
+)
+
+// Explain runs the file, and once more without each of its faults.
+func (f *File) Explain() *Story {
+	told := &telling{mark: -1}
+	st := &Story{Nearest: -1, Runs: 2}
+	f.Run(Watching{See: told.see})
+	apart := -1
+	if len(f.Plan) <= mostLeftOut {
+		for i := range f.Plan {
+			other := &telling{mark: -1}
+			rest := append(append(faults.Plan{}, f.Plan[:i]...), f.Plan[i+1:]...)
+			o := f.With(rest).Run(Watching{See: other.see})
+			st.Runs++
+			st.Needs = append(st.Needs, Need{f.Plan[i], o.Sort()})
+			if at := told.parts(other); o.Passed() && at > apart {
+				apart, st.Nearest = at, i
+			}
+		}
+	}
+	again := &telling{mark: apart}
+	st.Outcome = f.Run(Watching{See: again.see})
+	st.Proof = f.scenario.proof(&st.Outcome)
+	st.Events = again.turns(&st.Outcome)
+	for _, t := range st.Events {
+		if t.Apart {
+			st.Apart = t
+		}
+	}
+	return st
+}
+
+// telling collects what a run's events are worth telling.
+type telling struct {
+	hashes []uint64 // of every event and effect
+	list   []Turn
+	mark   int // the index of one that is told in any case
+}
+
+func (t *telling) see(s sim.Seen) {
+	turn := Turn{Step: s.Step, At: s.At, Where: s.Who, What: s.Name}
+	switch s.What.(type) {
+	case faults.ID, string:
+		turn.Fault = true
+		turn.weight = 3
+		t.list = append(t.list, turn)
+		return
+	}
+	if len(t.hashes) == mostRecorded {
+		return
+	}
+	h := fnv.New64a()
+	fmt.Fprint(h, s.At, s.Who, s.Text)
+	t.hashes = append(t.hashes, h.Sum64())
+	turn.weight = worth(s.What)
+	if n, ok := s.What.(protocol.Note); ok {
+		turn.What = noteText(n)
+	}
+	if len(t.hashes)-1 == t.mark {
+		turn.Apart, turn.weight = true, 4
+	}
+	if turn.weight > 0 {
+		t.list = append(t.list, turn)
+	}
+}
+
+// parts is the first index at which two runs differ.
+func (t *telling) parts(o *telling) int {
+	for i := range min(len(t.hashes), len(o.hashes)) {
+		if t.hashes[i] != o.hashes[i] {
+			return i
+		}
+	}
+	return min(len(t.hashes), len(o.hashes))
+}
+
+// worth is how much an effect tells: 2 is a turn of the protocol's way, 1 a step on it, 0 nothing.
+func worth(what any) int {
+	switch v := what.(type) {
+	case protocol.Fail, protocol.Exit:
+		return 3
+	case protocol.Note:
+		switch v.Kind {
+		case protocol.NoteTriggered, protocol.NoteDecided, protocol.NoteAborted, protocol.NoteTimedOut, protocol.NoteClaimed, protocol.NoteRestart, protocol.NoteLost,
+			protocol.NoteRecommitted, protocol.NoteTookOver, protocol.NoteDeposed, protocol.NoteWorkerLost, protocol.NoteFinal, protocol.NoteHeadUnknown, protocol.NoteCommitUnknown:
+			return 2
+		case protocol.NoteAligned, protocol.NoteSealed, protocol.NotePrepared, protocol.NoteCommitted, protocol.NoteRestored, protocol.NoteFenced, protocol.NoteRepeated,
+			protocol.NoteSuperseded, protocol.NoteCancelled, protocol.NoteReadBack, protocol.NoteWorkerReborn, protocol.NoteDeclined:
+			return 1
+		}
+	}
+	return 0
+}
+
+func noteText(n protocol.Note) string {
+	text := string(n.Kind)
+	if n.Checkpoint > 0 {
+		text = strings.Replace(text, "checkpoint", fmt.Sprintf("checkpoint %d", n.Checkpoint), 1)
+		if !strings.Contains(text, "checkpoint") {
+			text += fmt.Sprintf(" (checkpoint %d)", n.Checkpoint)
+		}
+	}
+	if n.Detail != "" {
+		text += ": " + n.Detail
+	}
+	return text
+}
+
+// turns are at most MostTurns of the run: faults and the parting, then what lies nearest to them, the turns of the
+// protocol before its steps.
+func (t *telling) turns(o *Outcome) []Turn {
+	all := together(append(t.list, ends(o)...))
+	slices.SortStableFunc(all, func(a, b Turn) int { return cmp.Compare(a.At, b.At) })
+	var marks []int
+	for i := range all {
+		if all[i].weight >= 3 {
+			marks = append(marks, i)
+		}
+	}
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return rank(all, marks, a) - rank(all, marks, b) })
+	order = order[:min(len(order), MostTurns)]
+	slices.Sort(order)
+	out := make([]Turn, 0, len(order))
+	for _, i := range order {
+		out = append(out, all[i])
+	}
+	return out
+}
+
+// rank is small for what belongs into the story: its distance to the nearest mark, where what comes after counts less
+// than what comes before.
+func rank(all []Turn, marks []int, i int) int {
+	if all[i].weight >= 3 {
+		return -all[i].weight
+	}
+	best := len(all) * 4
+	for _, m := range marks {
+		d := 2 * (i - m)
+		if i < m {
+			d = 3 * (m - i)
+		}
+		best = min(best, d)
+	}
+	if all[i].weight == 1 {
+		best = best*2 + 4
+	}
+	return best
+}
+
+// together joins turns that several machines take one after the other: two sinks that prepare are one line.
+func together(all []Turn) (out []Turn) {
+	for _, t := range all {
+		joined := false
+		for i := len(out) - 1; i >= 0 && i >= len(out)-4 && !t.Fault && !t.Apart; i-- {
+			o := &out[i]
+			if o.Fault || o.Apart {
+				break
+			}
+			if o.What == t.What && o.weight == t.weight && o.Where != t.Where {
+				if !strings.Contains(o.Where, t.Where) {
+					o.Where += " " + t.Where
+				}
+				joined = true
+				break
+			}
+		}
+		if !joined {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// ends is where the failure shows: to the world, or to the reader who proves it.
+func ends(o *Outcome) []Turn {
+	switch {
+	case o.Broken == ExactlyOnce && len(o.Verdict.Failures) > 0 && len(o.Verdict.Failures[0].Seen) > 0:
+		s := o.Verdict.Failures[0].Seen
+		last := s[len(s)-1]
+		verb := "reads"
+		if last.Absent {
+			verb = "does not find"
+		}
+		return []Turn{{At: sinceStart(last.Return), Where: last.Reader, What: fmt.Sprintf("%s %s/%d offset %d: %v", verb, last.Topic, last.Partition, last.Offset, o.Verdict.Failures[0].Kind), weight: 3}}
+	case o.Run.Failure != nil:
+		first, _, _ := strings.Cut(o.Run.Failure.Text, "\n")
+		return []Turn{{Step: o.Run.Failure.Step, At: sinceStart(int64(o.Run.Failure.At)), Where: "the world", What: o.Run.Failure.Name + ": " + first, weight: 3}}
+	}
+	return nil
+}
+
+// sinceStart is a time of the world as one from the start of the run, which begins at one second.
+func sinceStart(at int64) protocol.Duration { return protocol.Duration(at) - protocol.Second }
