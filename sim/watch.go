@@ -268,7 +268,7 @@ func (w *World) watchWaits() {
 			for _, wait := range m.core.Pending() {
 				// What came due while the process was paused is given up when it has woken.
 				if late := w.now.Sub(max(wait.Deadline-m.proc.skew, n.wakes)); wait.Deadline != 0 && late > slack {
-					w.breach(CheckWaits, fmt.Sprintf("%s waits for %q %d ms past its deadline", place(m.addr), wait.What, late/protocol.Millisecond))
+					w.breach(CheckWaits, fmt.Sprintf("%s waits for %q %d ms past its deadline", w.addressName(m.addr), wait.What, late/protocol.Millisecond))
 				}
 			}
 		}

@@ -113,8 +113,9 @@ func (w *World) checkInput(m *machine, id protocol.ChannelID, n protocol.Checkpo
 			f = &c.flow
 		}
 	}
+	channel := m.proc.node.job.channelName(id)
 	if f == nil {
-		w.breach(CheckCut, fmt.Sprintf("%s froze for %d before anything came on channel %d", place(m.addr), n, id))
+		w.breach(CheckCut, fmt.Sprintf("%s froze for %d before anything came on channel %s", w.addressName(m.addr), n, channel))
 		return
 	}
 	if f.ended {
@@ -126,15 +127,15 @@ func (w *World) checkInput(m *machine, id protocol.ChannelID, n protocol.Checkpo
 		}
 		switch {
 		case !b.arrived:
-			w.breach(CheckCut, fmt.Sprintf("%s froze for %d before the barrier arrived on channel %d", place(m.addr), n, id))
+			w.breach(CheckCut, fmt.Sprintf("%s froze for %d before the barrier arrived on channel %s", w.addressName(m.addr), n, channel))
 		case f.processed < b.before:
-			w.breach(CheckCut, fmt.Sprintf("%s froze for %d with %d of %d frames of channel %d: frames sent before the barrier are missing", place(m.addr), n, f.processed, b.before, id))
+			w.breach(CheckCut, fmt.Sprintf("%s froze for %d with %d of %d frames of channel %s: frames sent before the barrier are missing", w.addressName(m.addr), n, f.processed, b.before, channel))
 		case f.processed > b.before:
-			w.breach(CheckCut, fmt.Sprintf("%s froze for %d with %d frames of channel %d, %d were sent before the barrier: it was not aligned", place(m.addr), n, f.processed, id, b.before))
+			w.breach(CheckCut, fmt.Sprintf("%s froze for %d with %d frames of channel %s, %d were sent before the barrier: it was not aligned", w.addressName(m.addr), n, f.processed, channel, b.before))
 		}
 		return
 	}
-	w.breach(CheckCut, fmt.Sprintf("%s froze for %d and no such barrier was ever sent on channel %d", place(m.addr), n, id))
+	w.breach(CheckCut, fmt.Sprintf("%s froze for %d and no such barrier was ever sent on channel %s", w.addressName(m.addr), n, channel))
 }
 
 // watchOrigins notes on which side of the newest barrier a batch's origins are.
