@@ -41,12 +41,8 @@ type ExplainedFault struct {
 // Text writes it for a terminal.
 func (x *Explanation) Text(w io.Writer) {
 	fmt.Fprintf(w, "--- FAIL: %s\n    %s\n", x.Subject, x.Title)
-	for i, line := range x.Evidence {
-		if i == 0 {
-			fmt.Fprintf(w, "    %s\n", line)
-			continue
-		}
-		fmt.Fprintf(w, "          %s\n", line)
+	for _, line := range x.Evidence {
+		fmt.Fprintf(w, "        %s\n", wrap(line, 96, "          "))
 	}
 	if x.Model+x.Observed != "" {
 		fmt.Fprintf(w, "          model     %s\n          observed  %s\n", x.Model, x.Observed)
@@ -80,8 +76,37 @@ func (x *Explanation) events(w io.Writer) {
 		if e.Apart {
 			end = "   <== the nearest passing run goes another way"
 		}
-		fmt.Fprintf(w, "   %s%7s  %9s  %-*s  %s%s\n", star, step, e.At, where, e.Where, e.What, end)
+		fmt.Fprintf(w, "   %s%7s  %9s  %-*s  %s%s\n", star, step, e.At, where, short(e.Where, where), short(e.What, mostWhat), end)
 	}
+}
+
+// mostWhat is the width of an event's text.
+const mostWhat = 100
+
+func short(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
+
+// wrap breaks a text into lines of at most so many bytes, the later ones behind an indent.
+func wrap(text string, most int, indent string) string {
+	var b strings.Builder
+	width := 0
+	for _, word := range strings.Split(text, " ") {
+		switch {
+		case width > 0 && width+1+len(word) > most:
+			b.WriteString("\n" + indent)
+			width = 0
+		case width > 0:
+			b.WriteByte(' ')
+			width++
+		}
+		b.WriteString(word)
+		width += len(word)
+	}
+	return b.String()
 }
 
 // why says which faults the failure needs.
@@ -129,7 +154,7 @@ func (x *Explanation) Markdown(w io.Writer) {
 	}
 	fmt.Fprint(w, "\n## What happened\n\n```\n")
 	x.events(w)
-	fmt.Fprint(w, "```\n\n## Why\n\n```\n")
+	fmt.Fprint(w, "```\n\n## Why\n\n```")
 	x.why(w)
 	fmt.Fprint(w, "```\n\n## Again\n\n```\n")
 	for _, line := range x.Again {

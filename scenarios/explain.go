@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strconv"
 	"strings"
 
 	"weir/faults"
@@ -46,9 +47,10 @@ type Need struct {
 
 // Bounds of a story.
 const (
-	MostTurns    = 30
-	mostLeftOut  = 40 // faults
-	mostRecorded = 1 << 20
+	MostTurns     = 30
+	mostLeftOut   = 40 // faults
+	mostTimesTold = 2
+	mostRecorded  = 1 << 20
 )
 
 // Explain runs the file, and once more without each of its faults.
@@ -104,8 +106,13 @@ func (t *telling) see(s sim.Seen) {
 	fmt.Fprint(h, s.At, s.Who, s.Text)
 	t.hashes = append(t.hashes, h.Sum64())
 	turn.weight = worth(s.What)
-	if n, ok := s.What.(protocol.Note); ok {
-		turn.What = noteText(n)
+	switch v := s.What.(type) {
+	case protocol.Note:
+		turn.What = noteText(v)
+	case protocol.Fail:
+		turn.What = "the task fails: " + v.Failure.Text
+	case protocol.Exit:
+		turn.What = fmt.Sprintf("the process ends, %v: %s", v.Verdict.Kind, v.Verdict.Text)
 	}
 	if len(t.hashes)-1 == t.mark {
 		turn.Apart, turn.weight = true, 4
@@ -160,7 +167,12 @@ func noteText(n protocol.Note) string {
 // turns are at most MostTurns of the run: faults and the parting, then what lies nearest to them, the turns of the
 // protocol before its steps.
 func (t *telling) turns(o *Outcome) []Turn {
-	all := together(append(t.list, ends(o)...))
+	all := together(once(append(t.list, ends(o)...)))
+	for i := range all {
+		if all[i].Fault {
+			all[i].What = faultText(o.Run.Plan, all[i].What)
+		}
+	}
 	slices.SortStableFunc(all, func(a, b Turn) int { return cmp.Compare(a.At, b.At) })
 	var marks []int
 	for i := range all {
@@ -202,6 +214,19 @@ func rank(all []Turn, marks []int, i int) int {
 	return best
 }
 
+// join adds a machine.
+func (t *Turn) join(where string) {
+	first, rest, more := strings.Cut(t.Where, " +")
+	switch {
+	case first == where:
+	case !more:
+		t.Where += " +1"
+	default:
+		n, _ := strconv.Atoi(rest)
+		t.Where = first + " +" + strconv.Itoa(n+1)
+	}
+}
+
 // together joins turns that several machines take one after the other: two sinks that prepare are one line.
 func together(all []Turn) (out []Turn) {
 	for _, t := range all {
@@ -212,9 +237,7 @@ func together(all []Turn) (out []Turn) {
 				break
 			}
 			if o.What == t.What && o.weight == t.weight && o.Where != t.Where {
-				if !strings.Contains(o.Where, t.Where) {
-					o.Where += " " + t.Where
-				}
+				o.join(t.Where)
 				joined = true
 				break
 			}
@@ -224,6 +247,57 @@ func together(all []Turn) (out []Turn) {
 		}
 	}
 	return out
+}
+
+// once tells what comes again and again once, with how often it came.
+func once(all []Turn) (out []Turn) {
+	type who struct{ where, what string }
+	first, times := make(map[who]int), make(map[who]int)
+	for _, t := range all {
+		w := who{t.Where, t.What}
+		if times[w]++; t.Fault || t.Apart || times[w] <= mostTimesTold {
+			first[w] = len(out)
+			out = append(out, t)
+		}
+	}
+	for i := range out {
+		w := who{out[i].Where, out[i].What}
+		if n := times[w]; n > mostTimesTold && first[w] == i && !out[i].Fault && !out[i].Apart {
+			out[i].What = fmt.Sprintf("(and %d times more) %s", n-mostTimesTold, out[i].What)
+		}
+	}
+	return out
+}
+
+// faultText is a fault of the trace in the plan's words.
+func faultText(p faults.Plan, id string) string {
+	for i := range p {
+		f := &p[i]
+		if f.ID.String() != id {
+			continue
+		}
+		text := f.ID.Kind.String()
+		if f.Node > 0 {
+			text += fmt.Sprintf(" of node %d", f.Node)
+		}
+		if f.Service != "" {
+			text += " of " + f.Service
+		}
+		if f.Channel != (faults.Way{}) {
+			text += " " + f.Channel.String()
+		}
+		if f.For > 0 {
+			text += " for " + faults.Span(f.For)
+		}
+		switch {
+		case !f.ID.Kind.Timed():
+			text += ": " + f.Place.What
+		case f.Before != "":
+			text += ": before " + f.Before
+		}
+		return text
+	}
+	return id
 }
 
 // ends is where the failure shows: to the world, or to the reader who proves it.

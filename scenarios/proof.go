@@ -9,6 +9,7 @@ import (
 
 	"weir/checker"
 	"weir/faults"
+	"weir/sim"
 )
 
 // Proof is a failure in the words of the domain.
@@ -29,7 +30,9 @@ func (s *Scenario) model() checker.Spec {
 
 // proof says what is wrong with an outcome.
 func (s *Scenario) proof(o *Outcome) Proof {
-	if o.Broken != ExactlyOnce || len(o.Verdict.Failures) == 0 {
+	judged := o.Verdict.Result == checker.Fail && len(o.Verdict.Failures) > 0
+	stuck := o.Run.Failure != nil && o.Run.Failure.Class == "stuck"
+	if !judged || o.Broken != ExactlyOnce && !stuck {
 		return worldProof(o)
 	}
 	var tally []string
@@ -37,7 +40,12 @@ func (s *Scenario) proof(o *Outcome) Proof {
 		tally = append(tally, fmt.Sprintf("%d %v", t.N, t.Kind))
 	}
 	f := &o.Verdict.Failures[0]
-	p := Proof{Verdict: "exactly-once is violated: " + strings.Join(tally, ", ") + fmt.Sprintf(", of %d inputs", o.Verdict.Scope.Inputs), Evidence: []string{f.Kind.String() + ": " + f.Text}}
+	p := Proof{Verdict: "exactly-once is violated: " + strings.Join(tally, ", ") + fmt.Sprintf(", of %d inputs", o.Verdict.Scope.Inputs)}
+	if stuck {
+		p = worldProof(o)
+		p.Verdict = fmt.Sprintf("the job is stuck: it had time until %s, and then there were %s, of %d inputs", seconds(int64(o.Run.Failure.At)), strings.Join(tally, ", "), o.Verdict.Scope.Inputs)
+	}
+	p.Evidence = append(p.Evidence, f.Kind.String()+": "+f.Text)
 	h := o.Run.History.Checker(true)
 	for _, c := range f.Inputs {
 		p.Evidence = append(p.Evidence, fmt.Sprintf("input %s/%d offset %d, appended at %s: %s", c.Topic, c.Partition, c.Offset, seconds(c.At), inputValue(&h, c)))
@@ -60,16 +68,46 @@ func worldProof(o *Outcome) Proof {
 		p.Verdict = "the checker reached a limit: " + o.Message
 	}
 	if f := o.Run.Failure; f != nil {
-		what := map[string]string{"invariant": "invariant %q is broken", "stuck": "the job is stuck: %s", "verdict": "the job ended as it should not: %s", "panic": "a machine panics (%s)"}[f.Class]
-		if what == "" {
-			what = f.Class + " %s"
-		}
-		p.Verdict = fmt.Sprintf(what, f.Name) + fmt.Sprintf(", at %s, in phase %v", seconds(int64(f.At)), f.Phase)
+		p.Verdict = fmt.Sprintf("%s, at %s, in phase %v", inWords(f), seconds(int64(f.At)), f.Phase)
 		for line := range strings.Lines(f.Text) {
 			p.Evidence = append(p.Evidence, strings.TrimRight(line, "\n"))
 		}
 	}
 	return p
+}
+
+// inWords is the class and the name of a failure for people.
+func inWords(f *sim.Failure) string {
+	switch f.Class {
+	case "stuck":
+		return "the job is stuck: it does not come to an end, or does not seal a checkpoint"
+	case "verdict":
+		return "the job ended as it should not: " + f.Name
+	case "panic":
+		return "a machine panics"
+	case "invariant":
+		return fmt.Sprintf("invariant %s is broken: %s", f.Name, invariantText(f.Name))
+	}
+	return f.Class + " " + f.Name
+}
+
+// invariantText is what an invariant demands.
+func invariantText(name string) string {
+	for _, t := range [][2]string{
+		{sim.CheckCut.String(), "a snapshot holds what came before the barrier and nothing from behind it"},
+		{sim.CheckOrigins.String(), "no record is on the wrong side of the source's position"},
+		{sim.CheckFencing.String(), "nothing of an older attempt commits after a later one's recovery"},
+		{sim.CheckManifests.String(), "a decided manifest refers to durable objects only"},
+		{sim.CheckDeletes.String(), "nothing that HEAD's manifests list is deleted"},
+		{sim.CheckBatches.String(), "a batch is given back once, by who holds it"},
+		{sim.CheckWaits.String(), "every wait has an end"},
+		{sim.CheckSettles.String(), "a job that has ended holds no reader up"},
+	} {
+		if t[0] == name {
+			return t[1]
+		}
+	}
+	return "as its name says"
 }
 
 // seconds is a time of the world from the start of the run, to the millisecond.

@@ -282,6 +282,11 @@ func (s *Shrink) times() {
 	for i := range s.Best.Jobs {
 		s.interval(i)
 	}
+	for range 4 {
+		if !s.sooner(2) {
+			break
+		}
+	}
 	for i := 0; i < len(s.Best.Plan); i++ {
 		s.rounder(i, func(f *faults.Fault) *int64 { return &f.For })
 		s.rounder(i, func(f *faults.Fault) *int64 { return &f.After })
@@ -300,19 +305,31 @@ func (s *Shrink) interval(job int) {
 		if s.try(c) {
 			return
 		}
-		c = s.Best.With(s.Best.Plan)
-		c.Jobs[job].Config.Interval = d
-		for i := range c.Plan {
-			f := &c.Plan[i]
-			f.Seen = int64(protocol.Duration(f.Seen) / (was / d))
-			if f.ID.Kind.Timed() && f.ID.Kind != faults.CrashInEffects {
-				f.Place, f.After, f.At = faults.Place{}, 0, f.Seen
-			}
-		}
-		if s.try(c) {
+		if s.try(s.hurried(c, int64(was/d))) {
 			return
 		}
 	}
+}
+
+// hurried is a file whose faults strike so many times sooner.
+func (s *Shrink) hurried(c *File, times int64) *File {
+	c = c.With(c.Plan)
+	for i := range c.Plan {
+		f := &c.Plan[i]
+		f.Seen /= times
+		if f.ID.Kind.Timed() && f.ID.Kind != faults.CrashInEffects {
+			f.Place, f.After, f.At = faults.Place{}, 0, f.Seen
+		}
+	}
+	return c
+}
+
+// sooner lets all faults strike in a part of the time.
+func (s *Shrink) sooner(times int64) bool {
+	c := s.hurried(s.Best, times)
+	c.Horizon = max(c.Horizon/protocol.Duration(times), protocol.Millisecond)
+	c.Stop /= protocol.Duration(times)
+	return len(c.Plan) > 0 && c.Horizon >= s.Best.Jobs[0].Config.Interval && s.try(c)
 }
 
 // rounder tries rounder values of one time of a fault.

@@ -20,6 +20,7 @@ type book struct {
 	since   protocol.Time               // of here
 	what    faults.Place                // the message or request at hand
 	last    []anchor                    // by job: the newest step worth naming
+	left    int                         // of list: those that have not begun
 	records []*planned
 	current *planned // the record that is being made
 }
@@ -45,10 +46,20 @@ func newBook(cfg *Config) *book {
 	for _, f := range cfg.Plan {
 		p := &planned{Fault: f}
 		b.list = append(b.list, p)
+		b.left++
 		b.at[f.Place] = append(b.at[f.Place], p)
 	}
 	return b
 }
+
+// begin notes that a fault of the plan strikes.
+func (b *book) begin(f *planned) {
+	f.begun = true
+	b.left--
+}
+
+// rests reports whether nothing can strike any more, so that nothing needs a name.
+func (b *book) rests(w *World) bool { return b == nil || !w.faults.On() || b.follows && b.left == 0 }
 
 // count gives a place its number among equal ones.
 func (b *book) count(p faults.Place) faults.Place {
@@ -59,7 +70,7 @@ func (b *book) count(p faults.Place) faults.Place {
 
 // begins names a step, and strikes what the plan has for it.
 func (b *book) begins(w *World, m *machine, ev protocol.Event) {
-	if b == nil {
+	if b.rests(w) {
 		return
 	}
 	who := m.proc.node.job.name(m.addr)
@@ -78,7 +89,7 @@ func (b *book) begins(w *World, m *machine, ev protocol.Event) {
 func (b *book) await(w *World, f *planned, d protocol.Duration) {
 	w.After(d, func() {
 		if !f.begun && w.faults.On() {
-			f.begun = true
+			b.begin(f)
 			w.strike(&armed{Timed: faults.Timed{ID: f.ID}, job: w.jobs[min(f.Job, len(w.jobs)-1)], given: f})
 		}
 	})
@@ -150,7 +161,7 @@ func (b *book) consult(w *World, k faults.Kind, odds faults.Odds) (faults.ID, fa
 	}
 	for _, f := range b.near(b.what) {
 		if f.ID.Kind == k && !f.begun && w.faults.On() && b.meets(w, f, b.what) {
-			f.begun = true
+			b.begin(f)
 			b.recordOn(w, f.ID)
 			b.current.For = f.For
 			return f.ID, w.faults.Draws(f.ID), true
@@ -196,7 +207,7 @@ func (b *book) cut(w *World, m *machine, list []protocol.Effect) (at int, crash 
 		if !ok {
 			continue
 		}
-		f.begun = true
+		b.begin(f)
 		b.recordCut(w, m, f.ID, list, at)
 		w.struck(f.ID)
 		return at, true

@@ -196,14 +196,14 @@ func worthNaming(ev protocol.Event) bool {
 
 // tells names the message at hand.
 func (b *book) tells(w *World, m *machine, ef protocol.Tell) {
-	if b != nil {
+	if !b.rests(w) {
 		b.what = b.count(faults.Place{What: messageName(ef.Message) + " from " + w.addressName(m.addr) + " to " + w.addressName(ef.To)})
 	}
 }
 
 // asks names the request at hand.
 func (b *book) asks(w *World, n *node, kind, object string) faults.Place {
-	if b == nil {
+	if b.rests(w) {
 		return faults.Place{}
 	}
 	name := kind
@@ -232,7 +232,7 @@ func (b *book) answers(c *call) {
 
 // marks names the marker at hand.
 func (b *book) marks(w *World) {
-	if b != nil {
+	if !b.rests(w) {
 		b.what = b.count(faults.Place{What: w.during(w.job, "marker")})
 	}
 }
