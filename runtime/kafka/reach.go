@@ -113,8 +113,8 @@ func dialCause(err error) error {
 	return fmt.Errorf("%w; check that the address is right and the broker up", err)
 }
 
-// refusal says what there is to do when addresses answer, and the client gets no further.
-func (o *Options) refusal(err error) string {
+// Advice says what there is to do when addresses answer, and the client gets no further.
+func (o *Options) Advice(err error) string {
 	switch {
 	case oneOf(err, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState):
 		return "the brokers do not take this mechanism at this listener: choose another (-kafka-sasl), or another port"

@@ -186,8 +186,8 @@ func (o oneWrite) RoundTrip(r *http.Request) (*http.Response, error) {
 	return o.next.RoundTrip(r)
 }
 
-// newTransport speaks HTTP/1.1 only, as every S3 server does, and does not compress.
-func newTransport(secure *tls.Config) *http.Transport {
+// NewTransport is what a device without a Transport makes. It speaks HTTP/1.1 only, as every S3 server does, and does not compress.
+func NewTransport(secure *tls.Config) *http.Transport {
 	if secure == nil {
 		secure = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
