@@ -55,7 +55,7 @@ func refused(t *testing.T, c *kfake.Cluster, dir string, args []string, words ..
 	if files, _ := os.ReadDir(dir); len(files) > 0 {
 		t.Errorf("wrote %v", files)
 	}
-	if c != nil && (c.TopicInfo("weir-counts-out-ledger") != nil || len(c.PartitionInfos("in")) != 3) {
+	if c != nil && (c.TopicInfo("counts.out.ledger") != nil || len(c.PartitionInfos("in")) != 3) {
 		t.Error("topics were made")
 	}
 	t.Log(said.String())
