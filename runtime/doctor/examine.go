@@ -69,8 +69,9 @@ func Examine(ctx context.Context, o Options) *Report {
 		}
 		e.limit(ctx, r)
 		topics := e.topics(ctx, found, r)
-		e.rights(ctx, found, r)
-		e.transactions(ctx, found, topics, r)
+		if e.rights(ctx, found, r) {
+			e.transactions(ctx, found, topics, r)
+		}
 	}
 	return r
 }
@@ -121,7 +122,7 @@ func (r *Report) versions(versions kadm.BrokersApiVersions) {
 		if v, _ := b.KeyMaxVersion(addPartitionsKey); v < oldest {
 			r.add(Breaks, "version", at, "it is older than 3.6 and does not verify transactions: a zombie's late write can hang a partition for ever", "upgrade it")
 		} else {
-			r.ok("version", at, "Kafka %s", strings.TrimPrefix(b.VersionGuess(), "v"))
+			r.ok("version", at, "Kafka %s", guess(b))
 		}
 		level := int16(0)
 		for _, f := range b.Raw().FinalizedFeatures {
@@ -142,12 +143,21 @@ func (r *Report) versions(versions kadm.BrokersApiVersions) {
 	}
 }
 
+// guess is a broker's version, as far as what it can do tells.
+func guess(b kadm.BrokerApiVersions) string {
+	if v, ok := strings.CutPrefix(b.VersionGuess(), "v"); ok {
+		return v
+	}
+	return "3.6 or newer"
+}
+
 // rights finds out whether the user may write the job's transactions, and its ledgers as far as they are known.
-func (e *exam) rights(ctx context.Context, s *state, r *Report) {
+// False: it may not even see them.
+func (e *exam) rights(ctx context.Context, s *state, r *Report) bool {
 	const check = "rights"
 	if e.Job == "" {
 		r.ok(check, "of the user", "not asked: no job is named, and the bucket names none (-job)")
-		return
+		return true
 	}
 	at, topics := txn.Prefix(e.Job)+"*", ledgers(s)
 	if topics == nil {
@@ -163,7 +173,9 @@ func (e *exam) rights(ctx context.Context, s *state, r *Report) {
 		r.add(Refuses, check, at, err.Error(), "grant it with kafka-acls.sh")
 	default:
 		r.add(Unasked, check, at, err.Error(), "ask again; the brokers' logs say why transactions have no coordinator")
+		return false
 	}
+	return !errors.Is(err, kerr.TransactionalIDAuthorizationFailed)
 }
 
 // ledgers are the ledger topics of the sinks that HEAD names.

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,24 +29,15 @@ func (e *exam) topics(ctx context.Context, s *state, r *Report) (there []string)
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	details, err := e.adm.ListTopicsWithInternal(ctx, names...)
-	if err != nil {
-		r.add(Unasked, "topics", fmt.Sprint(names), err.Error(), "grant the user DESCRIBE on them")
-		return nil
-	}
-	configs, err := e.topicConfigs(ctx, details)
-	if err != nil {
-		r.add(Unasked, "topics", fmt.Sprint(names), fmt.Sprintf("their settings are not told: %v", err), "grant the user DESCRIBE_CONFIGS on them, or look at min.insync.replicas and cleanup.policy yourself")
-	}
-	brokers, err := e.adm.ListBrokers(ctx)
-	if err != nil {
-		brokers = nil
+	brokers := 0
+	if list, err := e.adm.ListBrokers(ctx); err == nil {
+		brokers = len(list)
 	}
 	for _, name := range names {
-		t, ok := details[name]
-		ledger := slices.Contains(ledgers(s), name)
-		if !ok || t.Err != nil {
-			r.absent(name, ledger, t.Err)
+		t, err := e.topic(ctx, name)
+		t.ledger, t.brokers = slices.Contains(ledgers(s), name), brokers
+		if err != nil {
+			r.absent(name, t.ledger, err)
 			continue
 		}
 		if name != txnState {
@@ -55,9 +47,36 @@ func (e *exam) topics(ctx context.Context, s *state, r *Report) (there []string)
 			r.add(Breaks, "topic", name, "it was deleted and created again: the newest checkpoint's offsets are of another topic of this name", "start from the beginning in an empty bucket; what was in the old topic and not read is lost")
 			continue
 		}
-		r.topic(&topic{TopicDetail: t, ledger: ledger, brokers: len(brokers), config: configs[name]})
+		r.topic(t)
 	}
 	return there
+}
+
+// topic asks for one topic, on its own: one that may not be asked for would make the others unknown.
+func (e *exam) topic(ctx context.Context, name string) (*topic, error) {
+	t := &topic{}
+	details, err := e.adm.ListTopicsWithInternal(ctx, name)
+	if err != nil {
+		return t, err
+	}
+	t.TopicDetail = details[name]
+	if t.Err != nil || t.Topic == "" {
+		return t, cmp.Or(t.Err, error(kerr.UnknownTopicOrPartition))
+	}
+	configs, err := e.adm.DescribeTopicConfigs(ctx, name)
+	if err == nil && len(configs) == 1 {
+		err = configs[0].Err
+	}
+	if t.untold = err; err != nil {
+		return t, nil
+	}
+	t.config = map[string]string{}
+	for _, c := range configs {
+		for _, c := range c.Configs {
+			t.config[c.Key] = c.MaybeValue()
+		}
+	}
+	return t, nil
 }
 
 // reads are the topics that the newest checkpoint reads.
@@ -75,9 +94,8 @@ func reads(s *state) map[string]protocol.TopicID {
 
 // absent judges a topic that is not to be had.
 func (r *Report) absent(name string, ledger bool, err error) {
-	gone := err == nil || errors.Is(err, kerr.UnknownTopicOrPartition)
 	switch {
-	case !gone:
+	case !errors.Is(err, kerr.UnknownTopicOrPartition):
 		r.add(Unasked, "topic", name, err.Error(), "grant the job's user DESCRIBE on it")
 	case name == txnState:
 		r.ok("topic", name, "not there yet: the first transaction makes it")
@@ -88,43 +106,22 @@ func (r *Report) absent(name string, ledger bool, err error) {
 	}
 }
 
-// topicConfigs asks for the settings that matter, by topic.
-func (e *exam) topicConfigs(ctx context.Context, details kadm.TopicDetails) (map[string]map[string]string, error) {
-	var names []string
-	for name, t := range details {
-		if t.Err == nil {
-			names = append(names, name)
-		}
-	}
-	all := map[string]map[string]string{}
-	if names == nil {
-		return all, nil
-	}
-	configs, err := e.adm.DescribeTopicConfigs(ctx, names...)
-	for _, t := range configs {
-		if t.Err != nil {
-			err = fmt.Errorf("%s: %w", t.Name, t.Err)
-			continue
-		}
-		all[t.Name] = map[string]string{}
-		for _, c := range t.Configs {
-			all[t.Name][c.Key] = c.MaybeValue()
-		}
-	}
-	return all, err
-}
-
 // topic is one that is there, with its settings; nil: they were not told.
 type topic struct {
 	kadm.TopicDetail
 	ledger  bool
 	brokers int
 	config  map[string]string
+	untold  error // why there is no config
 }
 
 // topic judges leaders, replicas and settings: the worst only.
 func (r *Report) topic(t *topic) {
 	level, found, do := t.judge()
+	if level == OK && t.config == nil {
+		r.add(Unasked, "topic", t.Topic, fmt.Sprintf("its settings are not told: %v", t.untold), "grant the user DESCRIBE_CONFIGS on it, or look at min.insync.replicas and cleanup.policy yourself")
+		return
+	}
 	if level == OK {
 		r.ok("topic", t.Topic, "%d partitions, %s", len(t.Partitions), found)
 		return

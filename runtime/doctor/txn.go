@@ -129,7 +129,7 @@ func (e *exam) transactions(ctx context.Context, s *state, topics []string, r *R
 	e.lost(ctx, s, r)
 	e.markers(ctx, open, topics, r)
 	if len(r.Findings) == before {
-		r.ok(check, at, "%d are open, none is left behind", len(open))
+		r.ok(check, at, "%d open, none is left behind", len(open))
 	}
 }
 
