@@ -89,6 +89,8 @@ func interruptible() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
+var errNoBrokers = errors.New("no broker is named: -brokers")
+
 const txnUsage = "usage: weir txn list [flags], or weir txn abort [flags] ID ...; see weir txn list -h, weir txn abort -h"
 
 // transactions is weir txn.
@@ -118,6 +120,9 @@ func listTxns(args []string, stdout, stderr io.Writer) (int, error) {
 	o, err := a.options()
 	if err != nil {
 		return 0, err
+	}
+	if len(o.Brokers) == 0 {
+		return 0, errNoBrokers
 	}
 	ctx, stop := interruptible()
 	defer stop()
@@ -159,6 +164,9 @@ func abortTxns(args []string, stdout, stderr io.Writer) (int, error) {
 	o, err := a.options()
 	if err != nil {
 		return 0, err
+	}
+	if len(o.Brokers) == 0 {
+		return 0, errNoBrokers
 	}
 	ctx, stop := interruptible()
 	defer stop()

@@ -289,3 +289,48 @@ func TestLost(t *testing.T) {
 	})
 	w.finds(1, "breaks transaction "+string(c.ID)+": it was decided by checkpoint 7 and is aborted: its 1 records are lost")
 }
+
+// producers makes the broker answer that these, and no others, have written to every partition.
+func (w *world) producers(list ...kmsg.DescribeProducersResponseTopicPartitionActiveProducer) {
+	w.cluster.ControlKey(int16(kmsg.DescribeProducers), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		resp := r.ResponseKind().(*kmsg.DescribeProducersResponse)
+		for _, t := range r.(*kmsg.DescribeProducersRequest).Topics {
+			to := kmsg.NewDescribeProducersResponseTopic()
+			to.Topic = t.Topic
+			for _, p := range t.Partitions {
+				tp := kmsg.NewDescribeProducersResponseTopicPartition()
+				tp.Partition, tp.ActiveProducers = p, list
+				to.Partitions = append(to.Partitions, tp)
+			}
+			resp.Topics = append(resp.Topics, to)
+		}
+		return resp, nil, true
+	})
+}
+
+// Somebody ended a decided transaction in one of its partitions by hand. (The broker of these tests does not tell; a real one does.)
+func TestMarkedByHand(t *testing.T) {
+	w := newWorld(t)
+	w.o.Topics = []string{"out"}
+	c := w.open(txn.SlotName{Job: job, Sink: "s", Epoch: 2, Attempt: 3})
+	w.decide(6, []protocol.Committable{c})
+	w.finds(0)
+	w.producers()
+	w.finds(1, "breaks partition out/1: somebody wrote a marker by hand")
+}
+
+// A transaction that no coordinator knows of is told once it is older than an interval.
+func TestHanging(t *testing.T) {
+	for age, want := range map[time.Duration][]string{
+		0:                {"ok transactions of all jobs: 0 open"},
+		31 * time.Second: {"warning partition out/0: no coordinator knows of it: it hangs", "warning partition out/1: kafka-transactions.sh abort --topic out --partition 1 --start-offset 5"},
+	} {
+		w := newWorld(t)
+		w.o.Topics = []string{"out"}
+		p := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()
+		p.ProducerID, p.CurrentTxnStartOffset, p.LastTimestamp = 999, 5, time.Now().Add(-age).UnixMilli()
+		w.producers(p)
+		w.finds(0, want...)
+	}
+}

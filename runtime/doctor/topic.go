@@ -94,8 +94,10 @@ func reads(s *state) map[string]protocol.TopicID {
 
 // absent judges a topic that is not to be had.
 func (r *Report) absent(name string, ledger bool, err error) {
-	switch {
-	case !errors.Is(err, kerr.UnknownTopicOrPartition):
+	switch there := !errors.Is(err, kerr.UnknownTopicOrPartition); {
+	case there && name == txnState: // a job's user need not see it
+		r.add(Warning, "topic", name, err.Error(), "let somebody who may see it look whether it has three replicas (transaction.state.log.replication.factor): what coordinators have decided is there")
+	case there:
 		r.add(Unasked, "topic", name, err.Error(), "grant the job's user DESCRIBE on it")
 	case name == txnState:
 		r.ok("topic", name, "not there yet: the first transaction makes it")

@@ -152,7 +152,7 @@ func (e *exam) transaction(t *Txn, r *Report) {
 	case t.standing == unknown && t.Age > old:
 		r.add(Warning, check, t.ID, found, "name its job's bucket (-bucket) to know more")
 	case t.Age > old:
-		r.add(Warning, check, t.ID, found, "look whether the job still takes checkpoints; if it does not run, start it, or "+abort)
+		r.add(Warning, check, t.ID, found, fmt.Sprintf("look whether the job still takes checkpoints; if it does not run, start it: it ends this. The broker does %v after it began", t.Timeout))
 	}
 }
 
@@ -169,7 +169,8 @@ func (e *exam) lost(ctx context.Context, s *state, r *Report) {
 	}
 	for _, t := range list {
 		c := byID[t.ID]
-		if (t.State == "PrepareAbort" || t.State == "CompleteAbort") && t.producer.ID == c.Producer.ID {
+		ours := t.producer.ID == c.Producer.ID && t.producer.Epoch <= c.Producer.Epoch+1 // the end of ours bumps the epoch; of a later one, which may have been begun meanwhile, once more
+		if ours && (t.State == "PrepareAbort" || t.State == "CompleteAbort") {
 			r.add(Breaks, "transaction", t.ID, fmt.Sprintf("it was decided by checkpoint %d and is aborted: its %d records are lost", c.Checkpoint, c.Count),
 				"start the job: it says what is lost; go on from an earlier checkpoint, or accept the gap")
 		}

@@ -17,6 +17,8 @@ import (
 	"weir/protocol/checkpoint"
 	"weir/protocol/txn"
 	"weir/runtime/access"
+	"weir/runtime/engine"
+	"weir/runtime/kafka"
 	"weir/runtime/localfs"
 )
 
@@ -30,7 +32,8 @@ func (b body) Encode(dst []byte) []byte { return append(dst, b...) }
 // world is a broker, a folder and the transactions of one test.
 type world struct {
 	*testing.T
-	cluster *kfake.Cluster
+	cluster *kfake.Cluster // nil: the brokers are real
+	topic   string         // of the job's output
 	o       Options
 }
 
@@ -41,7 +44,7 @@ func newWorld(t *testing.T, opts ...kfake.Opt) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return &world{T: t, cluster: c, o: Options{
+	return &world{T: t, cluster: c, topic: "out", o: Options{
 		Options: access.Options{Brokers: c.ListenAddrs(), Bucket: t.TempDir()}, Config: protocol.Defaults(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}}
 }
@@ -57,7 +60,7 @@ func (w *world) open(n txn.SlotName) protocol.Committable {
 	if err := cl.BeginTransaction(); err != nil {
 		w.Fatal(err)
 	}
-	if err := cl.ProduceSync(w.Context(), &kgo.Record{Topic: "out", Partition: 1, Value: []byte("x")}).FirstErr(); err != nil {
+	if err := cl.ProduceSync(w.Context(), &kgo.Record{Topic: w.topic, Partition: 1, Value: []byte("x")}).FirstErr(); err != nil {
 		w.Fatal(err)
 	}
 	id, epoch, err := cl.ProducerID(w.Context())
@@ -97,7 +100,7 @@ func (w *world) decide(sealed protocol.CheckpointID, list []protocol.Committable
 		Retained: []checkpoint.Retained{{Checkpoint: 7, Key: m.Key(), Sum: sha256.Sum256(raw)}},
 		Pools:    []checkpoint.Pool{{Epoch: 2, Attempt: 3, Sink: "s", Parallelism: 1, Size: 4}}}
 	w.put(checkpoint.HeadKey, h.Encode(nil))
-	if w.cluster.TopicInfo(txn.LedgerTopic(job, "s")) == nil {
+	if w.cluster != nil && w.cluster.TopicInfo(txn.LedgerTopic(job, "s")) == nil {
 		if err := w.cluster.CreateTopic(txn.LedgerTopic(job, "s"), 1, map[string]string{"cleanup.policy": "compact"}); err != nil {
 			w.Fatal(err)
 		}
@@ -143,6 +146,46 @@ func (w *world) finds(code int, want ...string) {
 		}
 	}
 	w.Log("\n" + text)
+}
+
+// abort ends a transaction in the name of its writer.
+func (w *world) abort(c protocol.Committable) {
+	w.Helper()
+	d, err := kafka.New(kafka.Options{Brokers: w.o.Brokers, Pool: new(engine.Pool), Logger: w.o.Logger})
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer d.Close()
+	got := make(chan protocol.Event, 1)
+	d.Perform(protocol.Address{}, protocol.EndTxn{Op: 1, ID: c.ID, Producer: c.Producer, Version: c.Version}, func(ev protocol.Event) { got <- ev })
+	if ended := (<-got).(protocol.Ended); ended.Outcome != protocol.OK {
+		w.Fatalf("%+v", ended)
+	}
+}
+
+// mark writes an abort marker that the coordinator does not know of, as kafka-transactions.sh does.
+func (w *world) mark(c protocol.Committable) {
+	w.Helper()
+	cl, err := w.o.Kafka().Connect()
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer cl.Close()
+	set := kadm.TopicsSet{}
+	set.Add(w.topic, 1)
+	done, err := kadm.NewClient(cl).WriteTxnMarkers(w.Context(), kadm.TxnMarkers{ProducerID: c.Producer.ID, ProducerEpoch: c.Producer.Epoch, Topics: set})
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, d := range done {
+		for _, t := range d.Topics {
+			for _, p := range t.Partitions {
+				if p.Err != nil {
+					w.Fatal(p.Err)
+				}
+			}
+		}
+	}
 }
 
 func (w *world) remove(topic string) {

@@ -134,7 +134,7 @@ func TestRefusedByBucket(t *testing.T) {
 		"careless":       {bucket: &accesstest.Bucket{Careless: true}, want: "the bucket cannot be used: it ignores If-None-Match"},
 		"many winners":   {bucket: &accesstest.Bucket{CheckThen: true}, want: "several coordinators could win"},
 		"clock":          {bucket: &accesstest.Bucket{Ahead: time.Hour}, want: "set this machine's clock right"},
-		"wrong CA":       {secure: ca.Server(), args: []string{"-s3-ca", other.File}, want: "certificate"},
+		"wrong CA":       {secure: ca.Server(), args: []string{"-s3-ca", other.File}, want: "give the CA that signed the server's certificate (-s3-ca)"},
 		"not reachable":  {args: []string{"-s3-endpoint", "http://127.0.0.1:1"}, want: "check that the endpoint is right and reachable"},
 		"plain, not TLS": {secure: ca.Server(), args: []string{"-s3-endpoint", "http"}, want: "endpoint"},
 	} {
