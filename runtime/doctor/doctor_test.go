@@ -196,14 +196,16 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// Transactions of the current attempt, of ended ones, decided and foreign ones are told apart, in list, in doctor and by abort.
-func TestTransactions(t *testing.T) {
-	w := newWorld(t)
+// several is a world with transactions of an ended attempt, one of them decided, of the current one, of another job and
+// of somebody else.
+func several(t *testing.T) (w *world, prepared, left, running, foreign protocol.TransactionalID) {
+	w = newWorld(t)
 	slot := func(attempt protocol.Attempt, slot int) txn.SlotName {
 		return txn.SlotName{Job: job, Sink: "s", Epoch: 2, Attempt: attempt, Slot: slot}
 	}
-	prepared, left, running := w.open(slot(2, 0)), w.open(slot(2, 1)), w.open(slot(3, 0))
-	foreign := w.open(txn.SlotName{Job: "other", Sink: "s", Epoch: 1, Attempt: 1})
+	c := w.open(slot(2, 0))
+	prepared, left, running = c.ID, w.open(slot(2, 1)).ID, w.open(slot(3, 0)).ID
+	foreign = w.open(txn.SlotName{Job: "other", Sink: "s", Epoch: 1, Attempt: 1}).ID
 	stranger, err := kgo.NewClient(kgo.SeedBrokers(w.o.Brokers...), kgo.TransactionalID("not-ours"))
 	if err != nil {
 		t.Fatal(err)
@@ -215,13 +217,18 @@ func TestTransactions(t *testing.T) {
 	if err := stranger.ProduceSync(t.Context(), &kgo.Record{Topic: "in"}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	w.decide(6, []protocol.Committable{prepared})
+	w.decide(6, []protocol.Committable{c})
+	return w, prepared, left, running, foreign
+}
 
-	w.finds(0, "warning transaction "+string(left.ID)+": readers of out/1 stand still behind it do: start the job: it fences it; or weir txn abort "+string(left.ID))
+// Transactions of the current attempt, of ended ones, decided and foreign ones are told apart.
+func TestTransactions(t *testing.T) {
+	w, prepared, left, running, _ := several(t)
+	w.finds(0, "warning transaction "+string(left)+": readers of out/1 stand still behind it do: start the job: it fences it; or weir txn abort "+string(left))
 	w.o.Config.Interval = protocol.Millisecond
-	w.finds(0, "warning transaction "+string(prepared.ID)+": start the job: it commits it", "warning transaction "+string(running.ID)+": look whether the job still takes checkpoints")
+	w.finds(0, "warning transaction "+string(prepared)+": start the job: it commits it", "warning transaction "+string(running)+": look whether the job still takes checkpoints")
 	got := w.openIDs()
-	for _, want := range []string{string(prepared.ID) + " decided by checkpoint 7 and not sealed", string(left.ID) + " of attempt 2.2, which has ended", string(running.ID) + " of attempt 2.3, which is the job's current one"} {
+	for _, want := range []string{string(prepared) + " decided by checkpoint 7 and not sealed", string(left) + " of attempt 2.2, which has ended", string(running) + " of attempt 2.3, which is the job's current one"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
@@ -229,7 +236,15 @@ func TestTransactions(t *testing.T) {
 	if strings.Contains(got, "other/") || strings.Contains(got, "not-ours") {
 		t.Error(got)
 	}
+	w.o.Bucket = ""
+	if all := w.openIDs(); !strings.Contains(all, "other/") || strings.Contains(all, "not-ours") {
+		t.Error(all)
+	}
+}
 
+// Abort ends what nobody will commit, and what is decided, or may be, only by force.
+func TestAbort(t *testing.T) {
+	w, prepared, left, running, foreign := several(t)
 	abort := func(force bool, ids ...protocol.TransactionalID) (string, error) {
 		var b strings.Builder
 		var list []string
@@ -240,36 +255,32 @@ func TestTransactions(t *testing.T) {
 		return b.String(), err
 	}
 	before := w.openIDs()
-	for id, want := range map[protocol.TransactionalID]string{prepared.ID: "checkpoint 7 has decided it", running.ID: "current attempt", foreign.ID: "name that job's bucket"} {
-		if _, err := abort(false, left.ID, id); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
+	for id, want := range map[protocol.TransactionalID]string{prepared: "checkpoint 7 has decided it", running: "current attempt", foreign: "name that job's bucket"} {
+		if _, err := abort(false, left, id); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("abort of %s: %v", id, err)
 		}
 	}
-	if _, err := abort(false, "not-ours"); err == nil || !strings.Contains(err.Error(), "is no transactional id of weir") {
+	if _, err := abort(true, left, "not-ours"); err == nil || !strings.Contains(err.Error(), "is no transactional id of weir") {
 		t.Error(err)
 	}
 	if now := w.openIDs(); now != before {
 		t.Errorf("a refused abort has done something:\n%s", now)
 	}
-	said, err := abort(false, left.ID)
-	if err != nil || !strings.Contains(said, "out/1") || !strings.HasSuffix(said, string(left.ID)+": aborted\n") {
+	said, err := abort(false, left)
+	if err != nil || !strings.Contains(said, "out/1") || !strings.HasSuffix(said, string(left)+": aborted\n") {
 		t.Errorf("%v: %s", err, said)
 	}
-	if now := w.openIDs(); strings.Contains(now, string(left.ID)) || !strings.Contains(now, string(prepared.ID)) {
+	if now := w.openIDs(); strings.Contains(now, string(left)) || !strings.Contains(now, string(prepared)) {
 		t.Error(now)
 	}
-	if _, err := abort(false, left.ID); err == nil || !strings.Contains(err.Error(), "is not open") {
+	if _, err := abort(false, left); err == nil || !strings.Contains(err.Error(), "is not open") {
 		t.Error(err)
 	}
-	if _, err := abort(true, prepared.ID); err != nil {
+	if _, err := abort(true, prepared); err != nil {
 		t.Error(err)
 	}
-	if now := w.openIDs(); strings.Contains(now, string(prepared.ID)) {
+	if now := w.openIDs(); strings.Contains(now, string(prepared)) {
 		t.Error(now)
-	}
-	w.o.Bucket = ""
-	if all := w.openIDs(); !strings.Contains(all, "other/") || strings.Contains(all, "not-ours") {
-		t.Error(all)
 	}
 }
 

@@ -63,11 +63,12 @@ func (w *world) open(n txn.SlotName) protocol.Committable {
 	if err := cl.ProduceSync(w.Context(), &kgo.Record{Topic: w.topic, Partition: 1, Value: []byte("x")}).FirstErr(); err != nil {
 		w.Fatal(err)
 	}
-	id, epoch, err := cl.ProducerID(w.Context())
-	if err != nil {
-		w.Fatal(err)
+	got, err := kadm.NewClient(cl).DescribeTransactions(w.Context(), string(n.ID()))
+	if err != nil || got[string(n.ID())].Err != nil {
+		w.Fatal(err, got)
 	}
-	return protocol.Committable{ID: n.ID(), Producer: protocol.Producer{ID: id, Epoch: epoch}, Version: 5, Sink: n.Sink, Count: 1,
+	t := got[string(n.ID())]
+	return protocol.Committable{ID: n.ID(), Producer: protocol.Producer{ID: t.ProducerID, Epoch: t.ProducerEpoch}, Version: 5, Sink: n.Sink, Count: 1,
 		Scope: protocol.Scope{Job: n.Job, Epoch: n.Epoch, Attempt: n.Attempt}}
 }
 
