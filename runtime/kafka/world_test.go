@@ -213,6 +213,7 @@ type wires struct {
 	hold    map[int16]bool // requests are kept until let
 	still   string         // the broker at this address stands still: connections are taken, nothing is answered
 	held    []heldRequest
+	dialled int
 }
 
 type heldRequest struct {
@@ -234,7 +235,17 @@ func (ws *wires) dial(ctx context.Context, network, host string) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
+	ws.mu.Lock()
+	ws.dialled++
+	ws.mu.Unlock()
 	return &wire{Conn: c, ws: ws}, nil
+}
+
+// count is how many connections were opened.
+func (ws *wires) count() int {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	return ws.dialled
 }
 
 func (ws *wires) stop(addr string) {
