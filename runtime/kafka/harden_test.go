@@ -360,5 +360,10 @@ func TestBoundedInputEndsInAnAbortedTail(t *testing.T) {
 		if got, next := w.visible("out", 0); !slices.Equal(got, []string{"a", "b"}) || next != end {
 			t.Fatalf("%d aborted: %v up to %d of %d", tail, got, next, end)
 		}
+		w.dev.CloseSlots() // a restart, at the position behind the last record
+		f := w.do(w.dev, protocol.Fetch{Topic: "out", TopicID: w.survey("out").TopicID, From: 2, Max: 3}).(protocol.Fetched)
+		if f.Outcome != protocol.OK || f.Batch.Len() != 0 || f.Next != end {
+			t.Fatalf("%d aborted: from behind the last record %+v, the end is %d", tail, f, end)
+		}
 	}
 }

@@ -170,7 +170,11 @@ func (w *world) ledger(p prepared) protocol.LedgerRead {
 func (w *world) visible(topic string, partition int) (values []string, next protocol.Offset) {
 	w.t.Helper()
 	s := w.survey(topic)
-	for next = s.Ranges[partition].Start; next < s.Ranges[partition].End; {
+	next = s.Ranges[partition].Start
+	for rounds := 0; next < s.Ranges[partition].End; rounds++ {
+		if rounds > 1000 {
+			w.t.Fatalf("fetch: stuck at %d of %d", next, s.Ranges[partition].End)
+		}
 		f := w.do(w.dev, protocol.Fetch{Topic: topic, TopicID: s.TopicID, Partition: protocol.Partition(partition), From: next, Max: 3}).(protocol.Fetched)
 		if f.Outcome != protocol.OK {
 			w.t.Fatalf("fetch at %d: %v", next, f.Outcome)
