@@ -1,7 +1,6 @@
 # The commands of this repository. There is no logic here: each is what you
 # would type.
-.PHONY: list check test race fuzz repro golden mutants bench tidy demo conformance
-SERVICES = kafka,s3
+.PHONY: list check test race fuzz repro golden mutants bench demo conformance soak
 
 list: ## this list
 	@grep -E '^[a-z]+:.* ## ' Makefile
@@ -33,13 +32,15 @@ mutants: ## plant each known bug and see it caught
 bench: ## the benchmarks of DESIGN's goals, into reports/bench/latest.txt
 	go test -run '^$$' -bench '^Benchmark(Seam|Engine|Sim|Loop|ReadModifyWrite|Freeze|Encode|Merge|Fused|ExactlyOnce)$$' -benchmem ./protocol/task ./runtime/engine ./scenarios ./sim ./protocol/state/... . ./checker | tee reports/bench/latest.txt
 
-tidy: ## the house rules alone
-	go run ./cmd/tidy
-
 demo: ## the job on a broker, killed, verified, replayed, and hunted
 	go run ./cmd/weir demo
 
-conformance: ## devices and the production job on real Kafka and S3; needs Java 17 and Maven; SERVICES=kafka,s3,slow for more
+conformance: ## all promises in every world, on real Kafka and S3 too, into reports/fidelity.md; needs Java 17 and Maven; ARMS="minio" for some
+	runtime/conformance/arms.sh $(ARMS)
+
+soak: ## two jobs on Kafka and S3 through drawn troubles: MINUTES=60 SEED=1 BROKERS=3
 	runtime/conformance/kafka.sh install
 	runtime/conformance/s3.sh install
-	WEIR_CONFORMANCE=$(SERVICES) go test -count=1 -parallel 8 -timeout 20m ./runtime/conformance
+	runtime/conformance/toxiproxy.sh install
+	WEIR_CONFORMANCE=kafka,s3,soak go test -count=1 -timeout 0 -v ./runtime/conformance -run '^TestSoak$$' \
+		-soak.minutes $(or $(MINUTES),10) -soak.seed $(or $(SEED),1) -soak.brokers $(or $(BROKERS),3) -soak.log $(or $(LOG),soak.log)

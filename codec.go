@@ -78,12 +78,15 @@ type interned struct {
 
 // Interned is String for strings that come again and again, such as keys: Decode allocates only when it has not seen the
 // string lately. It keeps up to 4096 strings of up to 256 bytes. Make it in the job's factory: tasks must not share it.
-func Interned() Codec[string] { return &interned{slots: make([]string, internSlots)} }
+func Interned() Codec[string] { return new(interned) }
 
 // Decode implements Codec.
 func (c *interned) Decode(b []byte) (string, error) {
 	if len(b) > internLongest {
 		return string(b), nil
+	}
+	if c.slots == nil { // a codec that only encodes needs none
+		c.slots = make([]string, internSlots)
 	}
 	h := uint32(2166136261)
 	for _, x := range b {

@@ -22,18 +22,19 @@ const (
 	RequestLate      // applied long after the client gave up
 	RequestDoubled   // applied twice, the second time later
 	MarkerLate       // a transaction's markers are written long after its end was decided
+	ClockJump        // a process's clock leaps ahead: its time-outs come early
 
-	Kinds = int(MarkerLate) + 1
+	Kinds = int(ClockJump) + 1
 )
 
 // Timed reports whether k strikes at drawn moments; the others are consulted at every occasion.
-func (k Kind) Timed() bool { return k <= BucketSlow }
+func (k Kind) Timed() bool { return k <= BucketSlow || k == ClockJump }
 
 // String is the kind's name, as plans and reports print it.
 func (k Kind) String() string {
 	names := [...]string{"crash-worker", "crash-coordinator", "crash-in-effects", "pause", "partition", "channel-reset",
 		"service-outage", "bucket-slow", "message-lost", "message-doubled", "message-reordered", "message-delayed",
-		"request-lost", "reply-lost", "request-late", "request-doubled", "marker-late"}
+		"request-lost", "reply-lost", "request-late", "request-doubled", "marker-late", "clock-jump"}
 	if int(k) < len(names) {
 		return names[k]
 	}

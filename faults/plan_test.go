@@ -18,7 +18,7 @@ func drawFault(t *rapid.T) (f Fault) {
 	span := rapid.Int64Range(1, mostSpan-1)
 	way := func(label string) Way { return Way{word.Draw(t, label+" from"), word.Draw(t, label+" to")} }
 	switch k {
-	case CrashWorker, CrashCoordinator, CrashInEffects, Pause:
+	case CrashWorker, CrashCoordinator, CrashInEffects, Pause, ClockJump:
 		f.Node = uint32(rapid.IntRange(0, 1000).Draw(t, "node"))
 	case Partition:
 		for range rapid.IntRange(0, 4).Draw(t, "ways") {

@@ -140,11 +140,11 @@ func (f *Fault) fits() error {
 		word  string
 		kinds []Kind
 	}{
-		{f.Node > 0, "node", []Kind{CrashWorker, CrashCoordinator, CrashInEffects, Pause, Partition}},
+		{f.Node > 0, "node", []Kind{CrashWorker, CrashCoordinator, CrashInEffects, Pause, Partition, ClockJump}},
 		{f.Service != "", "of", []Kind{ServiceOutage}},
 		{f.Channel != Way{}, "channel", []Kind{ChannelReset}},
 		{len(f.Ways) > 0, "ways", []Kind{Partition}},
-		{f.For > 0, "for", []Kind{Pause, Partition, ServiceOutage, BucketSlow, MessageDoubled, MessageReordered, MessageDelayed, RequestLate, RequestDoubled, MarkerLate}},
+		{f.For > 0, "for", []Kind{Pause, ClockJump, Partition, ServiceOutage, BucketSlow, MessageDoubled, MessageReordered, MessageDelayed, RequestLate, RequestDoubled, MarkerLate}},
 	} {
 		ok := !c.given
 		var names []string

@@ -46,13 +46,15 @@ func (p Profile) Raise(least int, kinds ...Kind) Profile {
 
 func (k Kind) most() int {
 	switch k {
-	case CrashWorker, CrashInEffects, Pause, Partition, ChannelReset:
+	case CrashWorker, CrashInEffects, Pause, Partition, ChannelReset, ClockJump:
 		return 6
 	case CrashCoordinator, ServiceOutage, BucketSlow:
 		return 4
 	case MessageLost, MessageDoubled, MessageReordered:
 		return 200_000
-	case MessageDelayed, MarkerLate:
+	case MarkerLate:
+		return 300_000
+	case MessageDelayed:
 		return 100_000
 	default:
 		return 60_000

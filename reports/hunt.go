@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,11 +37,14 @@ type Hunt struct {
 	FirstSeed      string                       `json:"first_seed"`
 	Steps          uint64                       `json:"steps"`
 	VirtualSeconds float64                      `json:"virtual_seconds"`
+	HonestSeconds  float64                      `json:"honest_seconds"` // the virtual time in which a checkpoint sealed at least once per 3 intervals
 	WallSeconds    float64                      `json:"wall_seconds"`
-	Digest         string                       `json:"digest"` // of the seeds' digests, in order
+	FailureBound   float64                      `json:"per_seed_failure_bound"` // 3/n: with 95 % confidence a seed of these scenarios fails no more often; 1 when one failed
+	Digest         string                       `json:"digest"`                 // of the seeds' digests, in order
 	Faults         map[string]uint64            `json:"faults"`
 	Phases         map[string]map[string]uint64 `json:"phases"`
 	Notes          map[string]uint64            `json:"notes"`
+	Sometimes      map[string]uint64            `json:"sometimes"`            // how often each rare state was reached
 	Targets        []Target                     `json:"targets,omitempty"`    // by scenario
 	Enumerated     *Enumerated                  `json:"enumerated,omitempty"` // in place of seeds
 	Regressions    int                          `json:"regressions"`          // scenario files that were run first
@@ -100,7 +104,7 @@ func (h *Hunt) Text(w io.Writer) {
 	}
 	fmt.Fprintf(w, "%s: %d %s of %s from %s in %v (%.0f %s/s, %.2f M steps/s)\n", strings.ToUpper(h.Verdict), h.Seeds, unit, h.Scenario, h.FirstSeed,
 		wall.Round(10*time.Millisecond), float64(h.Seeds)/h.WallSeconds, unit, float64(h.Steps)/h.WallSeconds/1e6)
-	fmt.Fprintf(w, "  simulated %v, digest %s\n", (time.Duration(h.VirtualSeconds) * time.Second).Round(time.Second), h.Digest)
+	fmt.Fprintf(w, "  simulated %v, honest %v, digest %s\n", seconds(h.VirtualSeconds), seconds(h.HonestSeconds), h.Digest)
 	if h.Regressions > 0 {
 		fmt.Fprintf(w, "  regressions: %d scenario files were run first\n", h.Regressions)
 	}
@@ -109,6 +113,7 @@ func (h *Hunt) Text(w io.Writer) {
 	} else {
 		h.faultTable(w)
 		h.targetTable(w)
+		h.rareTable(w)
 	}
 	for i, f := range h.Failures {
 		if i == 5 {
@@ -134,6 +139,8 @@ func (h *Hunt) Text(w io.Writer) {
 	}
 }
 
+func seconds(s float64) time.Duration { return time.Duration(s) * time.Second }
+
 // faultTable shows which faults struck in which phase of the protocol.
 func (h *Hunt) faultTable(w io.Writer) {
 	phases := []string{"idle", "triggered", "prepared", "decided", "recovering"}
@@ -157,6 +164,35 @@ func (h *Hunt) targetTable(w io.Writer) {
 	for _, t := range h.Targets {
 		share := func(n int) float64 { return 100 * float64(n) / float64(max(t.Seeds, 1)) }
 		fmt.Fprintf(w, "  %-22s %8d %49.1f %% %29.1f %%\n", t.Scenario, t.Seeds, share(t.Window), share(t.Unknown))
+	}
+}
+
+// Missing lists the rare states that were never reached and the faults that never struck.
+func (h *Hunt) Missing() (out []string) {
+	for _, list := range []map[string]uint64{h.Sometimes, h.Faults} {
+		for _, name := range sorted(list) {
+			if list[name] == 0 {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// rareTable says which rare states were reached least, and which never.
+func (h *Hunt) rareTable(w io.Writer) {
+	names := sorted(h.Sometimes)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(h.Sometimes[a], h.Sometimes[b]) })
+	const shown = 5
+	fmt.Fprintf(w, "  %d rare states; least often:", len(names))
+	for i, name := range names {
+		if n := h.Sometimes[name]; i < shown || n == 0 {
+			fmt.Fprintf(w, " %s %d,", name, n)
+		}
+	}
+	fmt.Fprintln(w, " …")
+	if missing := h.Missing(); len(missing) > 0 {
+		fmt.Fprintf(w, "  never: %s\n", strings.Join(missing, ", "))
 	}
 }
 

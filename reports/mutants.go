@@ -13,16 +13,6 @@ type Mutants struct {
 	Starts        int      `json:"starts"`    // hunts per mutant, each from another seed
 	Unpatched     string   `json:"unpatched"` // pass, or how the program without a bug failed on the same seeds
 	Mutants       []Mutant `json:"mutants"`
-	// Unreached are bugs that are not hunted: the simulated world lacks what it needs to catch them.
-	Unreached []Unreached `json:"unreached"`
-}
-
-// Unreached is a planted bug that would live.
-type Unreached struct {
-	Name   string `json:"name"`
-	Source string `json:"source"`
-	Breaks string `json:"breaks"`
-	Needs  string `json:"needs"`
 }
 
 // Mutant is one planted bug. Numbers of seeds count the one that failed; -1: not within the limit.
@@ -31,6 +21,7 @@ type Mutant struct {
 	Source        string   `json:"source"` // the files it changes
 	Breaks        string   `json:"breaks"`
 	StandsFor     string   `json:"stands_for"`
+	Unseen        string   `json:"unseen"` // why no reader of the output can see it
 	Caught        bool     `json:"caught"` // from every start
 	CaughtBy      []string `json:"caught_by"`
 	SeedsMedian   int      `json:"seeds_median"`
@@ -81,7 +72,17 @@ func (m *Mutants) Sum() string {
 	if m.Unpatched != Pass {
 		s += "; WITHOUT A BUG: " + m.Unpatched
 	}
-	return s
+	return s + fmt.Sprintf("; %d by the checker alone", m.alone())
+}
+
+// alone counts the bugs that the exactly-once checker caught from most starts.
+func (m *Mutants) alone() (n int) {
+	for i := range m.Mutants {
+		if m.Mutants[i].AloneMedian >= 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // Markdown writes the page reports/mutants.md.
@@ -99,13 +100,10 @@ func (m *Mutants) Markdown(w io.Writer) {
 		if r.StandsFor != "" {
 			fmt.Fprintf(w, "Stands for: %s.\n\n", r.StandsFor)
 		}
-		fmt.Fprintf(w, "In %s.\n", files(r.Source))
-	}
-	for i, u := range m.Unreached {
-		if i == 0 {
-			fmt.Fprint(w, "\n# Bugs that would live\n\nThese are not hunted: the simulated world never gets to where they do harm.\n")
+		if r.Unseen != "" {
+			fmt.Fprintf(w, "Why no reader of the output can see it: %s.\n\n", r.Unseen)
 		}
-		fmt.Fprintf(w, "\n## %s\n\n%s\n\nMissing: %s.\n\nIn %s.\n", u.Name, sentence(u.Breaks), u.Needs, files(u.Source))
+		fmt.Fprintf(w, "In %s.\n", files(r.Source))
 	}
 }
 

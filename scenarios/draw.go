@@ -14,12 +14,12 @@ import (
 
 // drawn is what a seed chooses beside its faults.
 type drawn struct {
-	cfg        protocol.Config
-	topology   sim.Topology
-	second     *drawn // with a second job
-	records    int
-	fewer      int // keys are divided by this: with few, every delta holds all; with many, each change stands in one delta only
-	endVersion int16
+	cfg      protocol.Config
+	topology sim.Topology
+	second   *drawn // with a second job
+	records  int
+	fewer    int // keys are divided by this: with few, every delta holds all; with many, each change stands in one delta only
+	release  broker.Release
 }
 
 // draw makes the configuration of a seed.
@@ -40,7 +40,7 @@ func (s *Scenario) draw(c *faults.Choice) drawn {
 // drawJob makes one job's configuration. Intervals of 30, 60 and 300 s are the usual ones in production; the short ones
 // make checkpoints meet faults more often.
 func (s *Scenario) drawJob(d *faults.Stream) drawn {
-	interval := []protocol.Duration{200 * protocol.Millisecond, protocol.Second, 10 * protocol.Second, 30 * protocol.Second, 60 * protocol.Second, 300 * protocol.Second}[pick(d, 4, 4, 2, 1, 1, 1)]
+	interval := []protocol.Duration{200 * protocol.Millisecond, protocol.Second, 10 * protocol.Second, 30 * protocol.Second, 60 * protocol.Second, 300 * protocol.Second}[pick(d, 4, 4, 2, 1, 1, 3)]
 	interval = cmp.Or(s.Interval, interval)
 	cfg := protocol.Defaults()
 	cfg.Interval = interval
@@ -60,9 +60,9 @@ func (s *Scenario) drawJob(d *faults.Stream) drawn {
 	if !s.Fixed && d.Chance(1, 3) {
 		cfg.Parallelism = 1 + d.Pick(3)
 	}
-	out := drawn{cfg: cfg, topology: topology(d), records: 40 + d.Pick(80), fewer: 1 + 7*d.Pick(2), endVersion: 5}
-	if d.Chance(1, 4) {
-		out.endVersion = 4
+	out := drawn{cfg: cfg, topology: topology(d), records: 40 + d.Pick(80), fewer: 1 + 7*d.Pick(2), release: broker.Kafka39}
+	if !d.Chance(1, 4) {
+		out.release = []broker.Release{broker.Kafka4TV1, broker.Kafka41, broker.Kafka43}[d.Pick(3)]
 	}
 	return out
 }
@@ -239,5 +239,5 @@ func (w *settled) count(topic string, parts []place) (n int) {
 
 // tune sets up the virtual brokers of a seed.
 func tune(d drawn) func(*broker.Options) {
-	return func(o *broker.Options) { o.Version = d.endVersion }
+	return func(o *broker.Options) { o.Run(d.release) }
 }

@@ -9,6 +9,7 @@ import (
 	"weir/faults"
 	"weir/protocol"
 	"weir/sim"
+	"weir/sim/broker"
 )
 
 // Enumerated names the scenarios that are enumerated when none is named.
@@ -90,7 +91,7 @@ func (s *Scenario) small(split bool) drawn {
 	cfg.Interval, cfg.Timeout, cfg.IOTimeout = 200*protocol.Millisecond, 5*protocol.Second, 2*protocol.Second
 	cfg.Heartbeat, cfg.NodeTimeout, cfg.RestartDelay = 500*protocol.Millisecond, 2*protocol.Second, 100*protocol.Millisecond
 	cfg.RestartLimit, cfg.KeyGroups, cfg.BatchRecords, cfg.Parallelism = 1000, 16, 3, min(s.Parallelism, 2)
-	d := drawn{cfg: cfg, records: 8, fewer: 8, endVersion: 5}
+	d := drawn{cfg: cfg, records: 8, fewer: 8, release: broker.Kafka43}
 	d.topology = sim.Topology{Coordinators: []protocol.NodeID{1}, Workers: []protocol.NodeID{1}}
 	if split {
 		d.topology = sim.Topology{Coordinators: []protocol.NodeID{1, 2}, Workers: []protocol.NodeID{11, 12}}

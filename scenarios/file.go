@@ -7,6 +7,7 @@ import (
 	"weir/faults"
 	"weir/protocol"
 	"weir/sim"
+	"weir/sim/broker"
 )
 
 // FileVersion is the version of the text of scenario files.
@@ -23,8 +24,8 @@ type File struct {
 	Seed     uint64
 	// Records is how many there are in each input, where the scenario does not say; their keys are as many as it says, divided by Fewer.
 	Records, Fewer int
-	// EndTxn is the version of EndTxn that the broker speaks.
-	EndTxn int
+	// Kafka is what the broker runs.
+	Kafka broker.Release
 	// Horizon is when faults end; Stop, if above zero, is when the operator asks the job to stop.
 	Horizon, Stop protocol.Duration
 	// Even, if above zero, is how long everything takes that no fault holds up.
@@ -56,7 +57,7 @@ func (s *Scenario) File(seed uint64, opt Options) (*File, Outcome) {
 	cfg.Record = true
 	o := s.outcome(seed, cfg)
 	f := &File{
-		Expect: o.Sort(), Scenario: s.Name, Seed: seed, Records: d.records, Fewer: d.fewer, EndTxn: int(d.endVersion),
+		Expect: o.Sort(), Scenario: s.Name, Seed: seed, Records: d.records, Fewer: d.fewer, Kafka: d.release,
 		Horizon: o.Run.Horizon, Stop: cfg.StopAfter, Off: opt.Off, Plan: o.Run.Plan, scenario: s,
 	}
 	for at := &d; at != nil; at = at.second {
@@ -114,7 +115,7 @@ func (f *File) drawn(job int) *drawn {
 		return nil
 	}
 	return &drawn{
-		cfg: f.Jobs[job].Config, topology: f.Jobs[job].Topology, records: f.Records, fewer: f.Fewer, endVersion: int16(f.EndTxn), second: f.drawn(job + 1),
+		cfg: f.Jobs[job].Config, topology: f.Jobs[job].Topology, records: f.Records, fewer: f.Fewer, release: f.Kafka, second: f.drawn(job + 1),
 	}
 }
 
@@ -134,7 +135,7 @@ func (f *File) String() string {
 	}
 	fmt.Fprintf(&b, "weir-scenario %d\nexpect %s\nscenario %s\nseed %#x\n", FileVersion, f.Expect, f.Scenario, f.Seed)
 	fmt.Fprintf(&b, "input records=%d fewer=%d\n", f.Records, f.Fewer)
-	fmt.Fprintf(&b, "run horizon=%s end-txn=%d", faults.Span(int64(f.Horizon)), f.EndTxn)
+	fmt.Fprintf(&b, "run horizon=%s kafka=%s", faults.Span(int64(f.Horizon)), f.Kafka)
 	if f.Stop > 0 {
 		fmt.Fprintf(&b, " stop=%s", faults.Span(int64(f.Stop)))
 	}

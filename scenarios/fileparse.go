@@ -11,6 +11,7 @@ import (
 	"weir/protocol"
 	"weir/protocol/job"
 	"weir/sim"
+	"weir/sim/broker"
 )
 
 // Bounds of what a file may ask for: strangers write some.
@@ -102,7 +103,7 @@ func (r *fileReader) word(word, rest string) error {
 		return fields(rest, []pair{{"records", number(&f.Records, 1, mostRecords), true}, {"fewer", number(&f.Fewer, 1, 1000), true}})
 	case "run":
 		return fields(rest, []pair{
-			{"horizon", span(&f.Horizon, protocol.Millisecond), true}, {"end-txn", number(&f.EndTxn, 4, 5), true},
+			{"horizon", span(&f.Horizon, protocol.Millisecond), true}, {"kafka", release(&f.Kafka), true},
 			{"stop", span(&f.Stop, 1), false}, {"even", span(&f.Even, 1), false}, {"unchecked", func(t string) error { return checks(t, &f.Off) }, false},
 		})
 	case "processes", "processes-2":
@@ -150,6 +151,20 @@ func (r *fileReader) named(name string) error {
 	}
 	r.f.Scenario, r.f.scenario, r.scenario = name, s, s
 	return nil
+}
+
+// release reads what a broker runs.
+func release(to *broker.Release) func(string) error {
+	return func(text string) error {
+		var names []string
+		for _, r := range broker.Releases() {
+			if names = append(names, r.String()); r.String() == text {
+				*to = r
+				return nil
+			}
+		}
+		return fmt.Errorf("kafka %q is not known; there are: %s", text, strings.Join(names, " "))
+	}
 }
 
 func readSeed(text string, seed *uint64) error {

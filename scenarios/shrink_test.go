@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"weir/faults"
+	"weir/sim/broker"
 )
 
 // failing is the first seed with many faults of a job that forgets on every restart what it counted.
@@ -37,7 +38,7 @@ func TestShrink(t *testing.T) {
 	if len(s.Best.Plan) != 1 || s.Best.Records > 8 || s.Runs > 1000 || s.processes() > 5 {
 		t.Errorf("one fault and a few records do: %d runs came to\n%s", s.Runs, s.Best)
 	}
-	if _, err := NewShrink(&File{Expect: "pass", Scenario: "linear", scenario: linear(), Records: 10, Fewer: 1, EndTxn: 5, Horizon: 1e9, Jobs: f.Jobs}, 10); err == nil {
+	if _, err := NewShrink(&File{Expect: "pass", Scenario: "linear", scenario: linear(), Records: 10, Fewer: 1, Kafka: broker.Kafka43, Horizon: 1e9, Jobs: f.Jobs}, 10); err == nil {
 		t.Error("a run that passes is shrunk")
 	}
 }

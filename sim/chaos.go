@@ -98,6 +98,8 @@ func (w *World) strike(a *armed) {
 		w.strikePartition(a)
 	case faults.ChannelReset:
 		w.strikeReset(a)
+	case faults.ClockJump:
+		w.strikeClock(a)
 	case faults.ServiceOutage:
 		s := w.book.service(a.given, service(a.Draws.Pick(int(services))))
 		w.block(&w.links.away[s], a, w.outage(a))
@@ -133,7 +135,11 @@ func (w *World) strikePause(a *armed) {
 	}
 	w.fire(a.ID)
 	n.still = true
-	d := w.book.span(a.given, protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 3*int64(n.job.cfg.NodeTimeout))))
+	d := protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 3*int64(n.job.cfg.NodeTimeout)))
+	if a.Draws.Chance(1, 2) { // past its time-out: it wakes up as a zombie
+		d = protocol.Duration(a.Draws.Between(int64(n.job.cfg.NodeTimeout), 3*int64(n.job.cfg.NodeTimeout)))
+	}
+	d = w.book.span(a.given, d)
 	n.wakes = w.now.Add(d)
 	if !n.office || !a.Draws.Chance(3, 4) {
 		return
@@ -145,17 +151,45 @@ func (w *World) strikePause(a *armed) {
 	})
 }
 
-// strikePartition blocks one node's ways to some other places: all, half of them, or one; one way or both.
+// strikeClock lets the clock of a process leap ahead: what it had set its timers to has come.
+func (w *World) strikeClock(a *armed) {
+	all := a.job.alive(func(n *node) bool { return n.wakes <= w.now })
+	n := w.book.node(a.given, all, pickNode(&a.Draws, all))
+	if n == nil {
+		return
+	}
+	leap := protocol.Time(w.book.span(a.given, protocol.Duration(a.Draws.Spread(int64(10*protocol.Millisecond), 2*int64(n.job.cfg.NodeTimeout)))))
+	n.proc.skew += leap
+	n.wakes = w.now // what is late by this clock only is not waited for too long
+	early := false
+	for _, m := range n.proc.machines {
+		for i := range m.timers {
+			if t := &m.timers[i]; t.at != 0 {
+				w.set(m, t, max(w.now+1, t.at-leap))
+				early = early || t.at == w.now+1
+			}
+		}
+	}
+	if w.fire(a.ID); early {
+		w.count(a.ID.Kind)
+	}
+}
+
+// strikePartition blocks one node's ways to some other places: all, half of them, one, or the coordinator's for so long
+// that it is taken for dead and works on; one way or both.
 func (w *World) strikePartition(a *armed) {
 	n := w.book.node(a.given, a.job.nodes, pickNode(&a.Draws, a.job.nodes))
 	if n == nil {
 		return
 	}
-	d, shape, which := w.outage(a), a.Draws.Pick(3), a.Draws.Pick(3)
+	d, shape, which := w.outage(a), a.Draws.Pick(4), a.Draws.Pick(3)
 	places := len(w.nodes) + int(services)
 	one := a.Draws.Pick(places)
+	if holder := a.job.holder(); shape == 3 && holder != nil {
+		one, d = holder.place, w.book.span(a.given, max(d, protocol.Duration(a.Draws.Between(int64(n.job.cfg.NodeTimeout), 3*int64(n.job.cfg.NodeTimeout)))))
+	}
 	for p := range places {
-		if p == n.place || shape == 1 && a.Draws.Chance(1, 2) || shape == 2 && p != one {
+		if p == n.place || shape == 1 && a.Draws.Chance(1, 2) || shape >= 2 && p != one {
 			continue
 		}
 		if which != 1 {
@@ -167,6 +201,14 @@ func (w *World) strikePartition(a *armed) {
 	}
 	w.blockGiven(a, d)
 	w.After(protocol.Duration(a.Draws.Between(1, int64(d))), func() { w.giveUp(n, a) })
+}
+
+// holder is the first node on which a coordinator runs, or nil.
+func (j *tenant) holder() *node {
+	if list := j.alive(func(n *node) bool { return n.proc.machine(protocol.CoordinatorTask) != nil }); len(list) > 0 {
+		return list[0]
+	}
+	return nil
 }
 
 // giveUp resets some of the connections that a partition has stalled: a transport's own time-out.

@@ -54,6 +54,8 @@ type Services struct {
 	Outside Log
 	// Committed reports whether the newest transaction of an id ended in a commit; nil leaves fencing unchecked.
 	Committed func(id protocol.TransactionalID) bool
+	// Began says when the newest transaction of an id began, if it is one of that producer; nil leaves ages unchecked.
+	Began func(protocol.TransactionalID, protocol.Producer) (protocol.Time, bool)
 	// Settling reports whether a transaction still holds readers up; nil: none ever does. A run ends only when none does.
 	Settling func() bool
 	// Digest is a digest of all that the services hold, taken at the end of a run; nil leaves it out.
@@ -67,6 +69,8 @@ type Env struct {
 	Choice *faults.Choice
 	// MarkerDelay is how long the marker of one partition takes from the decision; asked for each.
 	MarkerDelay func() protocol.Duration
+	// CompactDelay is how long the records of a key live after its tombstone.
+	CompactDelay func() protocol.Duration
 }
 
 // Manifests decodes what decides, so that sim needs to know neither format.
@@ -134,6 +138,7 @@ const (
 	CheckBatches                      // a batch is given back once, by who holds it
 	CheckWaits                        // every wait has an end: no Pending() deadline lies long in the past
 	CheckSettles                      // a job that has ended holds no reader up
+	CheckAges                         // no ack makes a transaction younger than it is
 )
 
 // LivenessBound is how long a job may take, after all faults, to seal a checkpoint that covers its input: two rounds of

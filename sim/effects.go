@@ -21,6 +21,7 @@ func (w *World) perform(m *machine, ef protocol.Effect) {
 		w.giveBack(m, ef.Batch)
 	case protocol.Tell:
 		w.watchTell(m, ef)
+		w.rareZombie(m, RareZombieTold)
 		w.tell(m, ef)
 	case protocol.Note:
 		w.watchNote(m, ef)
@@ -50,7 +51,11 @@ func (w *World) performOutside(m *machine, ef protocol.Effect) {
 			ef.Deadline = w.now
 		}
 		clients.Log.Perform(m.addr, ef, m.done)
+	case protocol.OpenSlot:
+		w.rareZombie(m, RareZombieOpened)
+		clients.Log.Perform(m.addr, ef, m.done)
 	case protocol.Produce:
+		w.rareZombie(m, RareZombieProduced)
 		m.lets(ef.Batch)
 		clients.Log.Perform(m.addr, ef, m.done)
 	default:

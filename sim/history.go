@@ -9,14 +9,19 @@ import (
 // Checker is the history as package checker takes it. Complete says that the job had time to handle all input; a run
 // that passed its liveness phase, or finished, did.
 func (h *History) Checker(complete bool) checker.History {
-	out := checker.History{Complete: complete, Fetches: make([]checker.Fetch, 0, len(h.Fetches))}
-	for _, a := range h.Appends {
+	inputs := 0
+	for i := range h.Appends {
+		inputs += len(h.Appends[i].Entries)
+	}
+	out := checker.History{Complete: complete, Fetches: make([]checker.Fetch, 0, len(h.Fetches)), Inputs: make([]checker.Input, 0, inputs)}
+	for i := range h.Appends {
+		a := &h.Appends[i]
 		fate := checker.Committed
 		if a.Fate == Aborted {
 			fate = checker.Aborted
 		}
 		for _, e := range a.Entries {
-			out.Inputs = append(out.Inputs, checker.Input{Topic: a.Topic, Partition: int32(a.Partition), Offset: int64(e.Offset), At: int64(a.At), Fate: fate, Key: e.Key, Value: e.Value})
+			out.Inputs = append(out.Inputs, checker.Input{Topic: a.Topic, Partition: int32(a.Partition), Offset: e.Offset, At: int64(a.At), Fate: fate, Key: e.Key, Value: e.Value})
 		}
 	}
 	names := make(map[[2]int]string)
@@ -32,14 +37,8 @@ func (h *History) Checker(complete bool) checker.History {
 }
 
 func (f *Fetch) checker(reader string) checker.Fetch {
-	out := checker.Fetch{
+	return checker.Fetch{
 		Reader: reader, Topic: f.Topic, Partition: int32(f.Partition), Call: int64(f.At), Return: int64(f.At), From: int64(f.From),
+		Records: f.Entries,
 	}
-	if len(f.Entries) > 0 {
-		out.Records = make([]checker.Record, len(f.Entries))
-	}
-	for i, e := range f.Entries {
-		out.Records[i] = checker.Record{Offset: int64(e.Offset), Key: e.Key, Value: e.Value}
-	}
-	return out
 }

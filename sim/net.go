@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"slices"
+	"strings"
+
 	"weir/faults"
 	"weir/protocol"
 	"weir/sim/wire"
@@ -12,7 +15,6 @@ type leg uint8
 const (
 	legApply leg = iota // reaches the service
 	legReply            // reaches the client
-	legLost             // the client gives up
 )
 
 // call is one request under way.
@@ -24,7 +26,8 @@ type call struct {
 	apply   func() (reply func())
 	reply   func() // of the way back that is under way
 	lost    func()
-	legs    int          // items that name this call
+	legs    int          // items that name this call, but for its time-out
+	life    uint32       // which use of this memory
 	place   faults.Place // its name in a plan
 	replies int          // so far, with a plan
 	over    bool
@@ -46,9 +49,12 @@ func serviceOf(kind string) service {
 func (w *World) Call(req wire.Request, apply func() (reply func()), lost func()) {
 	c := w.newCall()
 	n := w.node(req.Node)
-	*c = call{req: req, node: n, proc: n.proc, service: serviceOf(req.Kind), apply: apply, lost: lost}
+	*c = call{req: req, node: n, proc: n.proc, service: serviceOf(req.Kind), apply: apply, lost: lost, life: c.life}
 	c.place = w.book.asks(w, n, req.Kind, req.Object)
-	w.leg(c, legLost, w.now.Add(max(req.Timeout, 1)), nil)
+	w.queue.expire(w.now, max(req.Timeout, 1), c)
+	if req.Kind == "Store" && strings.HasPrefix(req.Object, "data/") {
+		w.uploads = append(w.uploads, c)
+	}
 	arrive := w.now.Add(w.tripTo(c))
 	if w.unknown(req.Node, req.Kind, req.Object) {
 		w.silence(c, arrive)
@@ -119,7 +125,7 @@ func (w *World) leg(c *call, l leg, at protocol.Time, reply func()) {
 func (w *World) carry(it item) {
 	c := it.call
 	w.job = c.node.job
-	if it.leg != legApply && !c.over && c.alive() && w.defers(c.node, it) {
+	if it.leg == legReply && !c.over && c.alive() && w.defers(c.node, it) {
 		return
 	}
 	c.legs--
@@ -128,14 +134,37 @@ func (w *World) carry(it item) {
 		w.reach(c)
 	case legReply:
 		w.answer(c, it.fn)
-	case legLost:
-		if !c.over && c.alive() && w.matters(&c.req, c.node.job) {
-			w.targets.Unknown++
-		}
-		w.answer(c, c.lost)
 	}
-	if c.legs == 0 {
-		*c = call{}
+	w.forget(c)
+}
+
+// expire ends a call that has had no answer in time.
+func (w *World) expire(t timeout) {
+	c := t.call
+	if t.dead() {
+		return
+	}
+	w.job = c.node.job
+	if c.alive() && w.defers(c.node, item{kind: itLate, call: c, arg: uint64(c.life)}) {
+		return
+	}
+	if c.alive() && w.matters(&c.req, c.node.job) {
+		w.targets.Unknown++
+	}
+	if c.alive() {
+		w.rareLost(c)
+	}
+	w.answer(c, c.lost)
+	w.forget(c)
+}
+
+// forget gives the memory of a call back when nothing more can come of it.
+func (w *World) forget(c *call) {
+	if c.over && c.legs == 0 {
+		if i := slices.Index(w.uploads, c); i >= 0 {
+			w.uploads = slices.Delete(w.uploads, i, i+1)
+		}
+		*c = call{life: c.life + 1}
 		w.calls = append(w.calls, c)
 	}
 }
@@ -200,4 +229,9 @@ func (w *World) markerDelay() protocol.Duration {
 	}
 	w.marked = max(w.marked, w.now.Add(d))
 	return d
+}
+
+// compactDelay is up to an interval, often much less: cleaners run when they like.
+func (w *World) compactDelay() protocol.Duration {
+	return protocol.Duration(w.schedule.Spread(int64(protocol.Millisecond), int64(w.longest(func(c *protocol.Config) protocol.Duration { return c.Interval }))))
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"weir/checker"
 	"weir/faults"
 	"weir/protocol"
 )
@@ -19,10 +20,7 @@ const (
 )
 
 // Entry is a record as clients outside the job see it.
-type Entry struct {
-	Offset     protocol.Offset
-	Key, Value []byte
-}
+type Entry = checker.Record
 
 // Log is the broker as clients outside the job see it, without network or faults.
 type Log interface {
@@ -31,8 +29,8 @@ type Log interface {
 	// Open appends entries in a transaction that stays open, which holds readers up, until the function it returns ends
 	// it and returns the first one's offset.
 	Open(topic string, partition protocol.Partition, entries []Entry) (end func(commit bool) protocol.Offset)
-	// Read reads committed records from an offset, at most limit, and returns the offset to read next.
-	Read(topic string, partition protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset)
+	// Read appends committed records from an offset to dst, at most limit, and returns it and the offset to read next.
+	Read(dst []Entry, topic string, partition protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset)
 	// Count counts the committed records from an offset on, and returns the offset behind them.
 	Count(topic string, partition protocol.Partition, from protocol.Offset) (n int, next protocol.Offset)
 	// Range is from the log start to the last stable offset.
@@ -182,7 +180,7 @@ func (w *World) appendAs(topic string, p protocol.Partition, fate Fate, entries 
 // appended records an append whose first offset is known.
 func (w *World) appended(a Appended, first protocol.Offset) {
 	for i := range a.Entries {
-		a.Entries[i].Offset = first + protocol.Offset(i)
+		a.Entries[i].Offset = int64(first) + int64(i)
 	}
 	w.history.Appends = append(w.history.Appends, a)
 	w.digest.mix(uint64(first), uint64(len(a.Entries)), uint64(a.Fate))
@@ -230,7 +228,9 @@ func (w *World) readAll(r *reader, rounds int, final bool) {
 
 func (w *World) fetch(r *reader, p protocol.Partition, final bool) (moved bool) {
 	from := r.at[p]
-	entries, next := w.services.Outside.Read(r.Topic, p, from, r.Limit)
+	list, next := w.services.Outside.Read(w.read[:0], r.Topic, p, from, r.Limit)
+	w.read = list
+	entries := append(make([]Entry, 0, len(list)), list...)
 	w.history.Fetches = append(w.history.Fetches, Fetch{w.now, r.index, r.lives[p], r.Topic, p, from, next, entries, final})
 	w.digest.mix(uint64(from), uint64(next), uint64(len(entries)))
 	r.at[p] = next

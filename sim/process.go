@@ -174,6 +174,7 @@ func (w *World) fail(m *machine, f protocol.Failure) {
 
 // crash ends a process without its doing.
 func (w *World) crash(n *node) {
+	w.rareCrash(n)
 	w.bury(n)
 	w.restart(n)
 }
@@ -212,11 +213,16 @@ func (w *World) wake(m *machine, ef protocol.Wake) {
 		t.at = 0
 		return
 	}
-	t.at = max(w.now+1, ef.At-m.proc.skew)
+	w.set(m, t, max(w.now+1, ef.At-m.proc.skew))
+}
+
+// set sets a timer to a time of the world.
+func (w *World) set(m *machine, t *timer, at protocol.Time) {
+	t.at = at
 	if t.queued == 0 || t.queued > t.at {
 		t.queued = t.at
 		late := w.schedule.Spread(0, int64(protocol.Millisecond))
-		w.queue.push(t.at+protocol.Time(late), item{kind: itTimer, m: m, arg: uint64(ef.Timer)})
+		w.queue.push(t.at+protocol.Time(late), item{kind: itTimer, m: m, arg: uint64(t.id)})
 	}
 }
 

@@ -20,7 +20,27 @@ type queue struct {
 	items []item
 	free  []uint32
 	seq   uint64
+	lanes []*lane
 }
+
+// lane holds the time-outs of calls that wait equally long: they come due in the order in which they were asked for, so
+// that only the first one needs a place in the heap. Most calls are answered long before.
+type lane struct {
+	wait  protocol.Duration
+	queue []timeout
+	head  int
+	up    bool // the first one is in the heap
+}
+
+type timeout struct {
+	at   protocol.Time
+	seq  uint64
+	call *call
+	life uint32 // of the call
+}
+
+// dead reports whether the call was over before its time.
+func (t *timeout) dead() bool { return t.call.life != t.life || t.call.over }
 
 // itemKind says what happens when an item's time has come.
 type itemKind uint8
@@ -34,6 +54,8 @@ const (
 	itGrant                  // ev is Granted for conn's sender
 	itCall                   // call goes on
 	itFunc                   // run fn
+	itLane                   // the time-out of lane's first call
+	itLate                   // call's time-out, put off; arg is the call's life
 )
 
 type item struct {
@@ -44,6 +66,7 @@ type item struct {
 	fn   func()
 	call *call
 	conn *conn
+	lane *lane
 	arg  uint64
 }
 
@@ -56,6 +79,65 @@ func (q *queue) len() int { return len(q.heap) }
 
 // push adds an item behind all others of the same time.
 func (q *queue) push(at protocol.Time, it item) {
+	q.seq++
+	q.insert(at, q.seq, it)
+}
+
+// expire adds the time-out of a call.
+func (q *queue) expire(now protocol.Time, wait protocol.Duration, c *call) {
+	q.seq++
+	l := q.lane(wait)
+	if len(l.queue) == cap(l.queue) {
+		l.clean()
+	}
+	l.queue = append(l.queue, timeout{now.Add(wait), q.seq, c, c.life})
+	if !l.up {
+		q.lift(l)
+	}
+}
+
+func (q *queue) lane(wait protocol.Duration) *lane {
+	for _, l := range q.lanes {
+		if l.wait == wait {
+			return l
+		}
+	}
+	l := &lane{wait: wait}
+	q.lanes = append(q.lanes, l)
+	return l
+}
+
+// clean removes what is dead, but not the first time-out, whose time is in the heap.
+func (l *lane) clean() {
+	keep := l.queue[:0]
+	for i := l.head; i < len(l.queue); i++ {
+		if i == l.head || !l.queue[i].dead() {
+			keep = append(keep, l.queue[i])
+		}
+	}
+	l.queue, l.head = keep, 0
+}
+
+// lift puts the first time-out of a lane that may still come due into the heap.
+func (q *queue) lift(l *lane) {
+	for l.head < len(l.queue) && l.queue[l.head].dead() {
+		l.head++
+	}
+	if l.up = l.head < len(l.queue); l.up {
+		first := &l.queue[l.head]
+		q.insert(first.at, first.seq, item{kind: itLane, lane: l})
+	}
+}
+
+// take removes the time-out of a lane that has come to the top of the heap.
+func (q *queue) take(l *lane) timeout {
+	t := l.queue[l.head]
+	l.head++
+	q.lift(l)
+	return t
+}
+
+func (q *queue) insert(at protocol.Time, seq uint64, it item) {
 	var slot uint32
 	if n := len(q.free); n > 0 {
 		slot, q.free = q.free[n-1], q.free[:n-1]
@@ -64,8 +146,7 @@ func (q *queue) push(at protocol.Time, it item) {
 		slot = uint32(len(q.items))
 		q.items = append(q.items, it)
 	}
-	q.seq++
-	q.heap = append(q.heap, entry{at, q.seq, slot})
+	q.heap = append(q.heap, entry{at, seq, slot})
 	q.up(len(q.heap) - 1)
 }
 

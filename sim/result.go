@@ -51,25 +51,26 @@ type Targets struct {
 
 // Result is what a run came to.
 type Result struct {
-	Seed    uint64
-	Digest  uint64
-	Steps   uint64
-	Horizon protocol.Duration // of the safety phase
-	Virtual protocol.Duration // from the start to the end
-	Honest  protocol.Duration // the part in which a checkpoint of each job sealed at least once per 3 intervals
-	Settled protocol.Duration // from the end of the last job, or the last seal, until readers were held up by nothing
-	Sealed  int               // checkpoints
-	Faults  faults.Counts
-	Targets Targets
-	Fired   []Fired        // in the order of time; their IDs replay the run by Config.Only
-	Plan    faults.Plan    // with Config.Plan or Record: the faults that struck, explicit
-	Missed  []faults.Fault // of Config.Plan: those that did not strike
-	Notes   []NoteCount    // in the order of first appearance
-	Verdict protocol.Verdict
-	Crashed int      // how many of Config.CrashAt were places of this run
-	Failure *Failure // nil: the run passed, as far as the world can see; the history is the checker's
-	History History
-	Ring    []string // with a failure: the newest events and effects
+	Seed      uint64
+	Digest    uint64
+	Steps     uint64
+	Horizon   protocol.Duration // of the safety phase
+	Virtual   protocol.Duration // from the start to the end
+	Honest    protocol.Duration // the part in which a checkpoint of each job sealed at least once per 3 intervals
+	Settled   protocol.Duration // from the end of the last job, or the last seal, until readers were held up by nothing
+	Sealed    int               // checkpoints
+	Faults    faults.Counts
+	Targets   Targets
+	Sometimes Sometimes
+	Fired     []Fired        // in the order of time; their IDs replay the run by Config.Only
+	Plan      faults.Plan    // with Config.Plan or Record: the faults that struck, explicit
+	Missed    []faults.Fault // of Config.Plan: those that did not strike
+	Notes     []NoteCount    // in the order of first appearance
+	Verdict   protocol.Verdict
+	Crashed   int      // how many of Config.CrashAt were places of this run
+	Failure   *Failure // nil: the run passed, as far as the world can see; the history is the checker's
+	History   History
+	Ring      []string // with a failure: the newest events and effects
 }
 
 // Passed reports whether nothing failed.
@@ -98,7 +99,7 @@ func (r Result) String() string {
 func (w *World) result() Result {
 	r := Result{
 		Seed: w.cfg.Seed, Digest: w.digest.h, Steps: w.steps, Horizon: w.cfg.Limits.Horizon, Virtual: w.now.Sub(epochStart), Honest: w.job.honest, Settled: w.settled,
-		Faults: w.counts, Targets: w.targets, Fired: w.fired, Notes: w.notes.list, Verdict: w.verdict, Crashed: w.crashed, Failure: w.failure, History: w.history,
+		Faults: w.counts, Targets: w.targets, Sometimes: w.sometimes, Fired: w.fired, Notes: w.notes.list, Verdict: w.verdict, Crashed: w.crashed, Failure: w.failure, History: w.history,
 	}
 	w.book.result(&r)
 	for _, j := range w.jobs {

@@ -55,7 +55,7 @@ func TopicsOf(p *job.Plan, partitions int) (topics []Topic) {
 func Virtual(topics []Topic, tune func(*broker.Options), jobs ...protocol.Config) func(Env) Services {
 	return func(e Env) Services {
 		opts := broker.Defaults()
-		opts.MarkerDelay = e.MarkerDelay
+		opts.MarkerDelay, opts.CompactDelay = e.MarkerDelay, e.CompactDelay
 		for i := range jobs {
 			opts.MaxTxn = max(opts.MaxTxn, jobs[i].TxnTimeout)
 		}
@@ -74,6 +74,10 @@ func Virtual(topics []Topic, tune func(*broker.Options), jobs ...protocol.Config
 		s := Services{
 			Outside: outside{b, topics}, Digest: func() uint64 { return contents(b, stores, topics) },
 			Settling: b.Settling,
+			Began: func(id protocol.TransactionalID, p protocol.Producer) (protocol.Time, bool) {
+				t, ok := b.Txn(id)
+				return t.Began, ok && t.Producer == p
+			},
 			Committed: func(id protocol.TransactionalID) bool {
 				t, ok := b.Txn(id)
 				return ok && (t.State == broker.PrepareCommit || t.State == broker.CompleteCommit)
@@ -151,9 +155,9 @@ func pairs(entries []Entry) []broker.KV {
 }
 
 // Read implements Log.
-func (o outside) Read(topic string, p protocol.Partition, from protocol.Offset, limit int) (out []Entry, next protocol.Offset) {
-	next = o.b.Each(topic, p, from, limit, func(r broker.Record) { out = append(out, Entry(r)) })
-	return out, next
+func (o outside) Read(dst []Entry, topic string, p protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset) {
+	next := o.b.Each(topic, p, from, limit, func(r broker.Record) { dst = append(dst, Entry{Offset: int64(r.Offset), Key: r.Key, Value: r.Value}) })
+	return dst, next
 }
 
 // Count implements Log.

@@ -35,6 +35,11 @@ type watch struct {
 	honest  protocol.Duration
 	listed  []protocol.ObjectKey // by HEAD's manifests, the manifests included; ascending
 	decoded []manifest           // those that HEAD's newest version lists
+
+	// What tells whether a rare state was reached.
+	aborts   int    // checkpoints in a row, without a crash between
+	prepared bool   // a manifest was written, and neither decided nor given up
+	body     []byte // of HEAD
 }
 
 // manifest is one that was decoded.
@@ -83,6 +88,8 @@ func (c Checks) String() string {
 		return "waits"
 	case CheckSettles:
 		return "settles"
+	case CheckAges:
+		return "ages"
 	}
 	return fmt.Sprintf("checks %b", uint32(c))
 }
@@ -90,6 +97,7 @@ func (c Checks) String() string {
 // watchNote counts a note and learns from it where the protocol stands.
 func (w *World) watchNote(m *machine, n protocol.Note) {
 	w.notes.count(n.Kind)
+	w.rareNote(m, n)
 	j := m.proc.node.job
 	switch n.Kind {
 	case protocol.NoteTriggered, protocol.NoteFinal:
@@ -159,12 +167,25 @@ func (w *World) watchTell(m *machine, ef protocol.Tell) {
 	if !ok || !m.start.Scope.SameAttempt(ack.Scope) {
 		return
 	}
+	w.watchAges(&ack)
 	a := m.proc.node.job.checkpoint(ack.Checkpoint)
 	for _, p := range ack.Snapshot.Positions {
 		if at := a.position(p.Topic, p.Partition); at != nil {
 			at.Next = p.Next
 		} else {
 			a.positions = append(a.positions, p)
+		}
+	}
+}
+
+// watchAges checks that no ack makes a transaction younger than it is: what is too old must not be decided.
+func (w *World) watchAges(ack *protocol.Ack) {
+	if w.services.Began == nil {
+		return
+	}
+	for _, c := range ack.Snapshot.Committables {
+		if began, ok := w.services.Began(c.ID, c.Producer); ok && c.Age < w.now.Sub(began) {
+			w.breach(CheckAges, fmt.Sprintf("an ack of checkpoint %d says that transaction %s is %d ms old, and it is %d", ack.Checkpoint, c.ID, c.Age/protocol.Millisecond, w.now.Sub(began)/protocol.Millisecond))
 		}
 	}
 }
@@ -229,7 +250,7 @@ func (w *World) coversTopic(topic string, a *attempt) bool {
 		if at := a.position(topic, protocol.Partition(p)); at != nil {
 			from = at.Next
 		}
-		if left, _ := w.services.Outside.Read(topic, protocol.Partition(p), from, 1); len(left) > 0 {
+		if left, _ := w.services.Outside.Read(nil, topic, protocol.Partition(p), from, 1); len(left) > 0 {
 			return false
 		}
 	}
@@ -245,7 +266,8 @@ func (w *World) watchWaits() {
 		slack := protocol.Second + n.job.cfg.IOTimeout
 		for _, m := range n.proc.machines {
 			for _, wait := range m.core.Pending() {
-				if late := (w.now + m.proc.skew).Sub(wait.Deadline); wait.Deadline != 0 && late > slack {
+				// What came due while the process was paused is given up when it has woken.
+				if late := w.now.Sub(max(wait.Deadline-m.proc.skew, n.wakes)); wait.Deadline != 0 && late > slack {
 					w.breach(CheckWaits, fmt.Sprintf("%s waits for %q %d ms past its deadline", w.addressName(m.addr), wait.What, late/protocol.Millisecond))
 				}
 			}

@@ -23,12 +23,19 @@ func (w *World) watchApplied(c *call, committed bool) {
 	switch c.req.Kind {
 	case "EndTxn":
 		id := protocol.TransactionalID(c.req.Object)
-		if w.services.Committed != nil && !committed && w.services.Committed(id) {
+		if w.services.Committed == nil {
+			return
+		}
+		now := w.services.Committed(id)
+		w.rareCommit(c, committed, now)
+		if now && !committed {
 			w.checkFencing(j, id)
 		}
 	case "Store":
 		if j.clients.Object != nil && j.spec.Manifests.Head != nil && protocol.ObjectKey(c.req.Object) == j.spec.Manifests.HeadKey {
-			w.checkHead(j)
+			w.checkHead(c, j)
+		} else if strings.HasPrefix(c.req.Object, "manifest/") {
+			j.prepared = true
 		}
 	case "Delete":
 		if _, ok := slices.BinarySearch(j.listed, protocol.ObjectKey(c.req.Object)); ok {
@@ -62,8 +69,9 @@ func attemptOf(text string) (protocol.Scope, bool) {
 }
 
 // checkHead checks, after HEAD was written, that each manifest it retains is there with all its objects.
-func (w *World) checkHead(j *tenant) {
+func (w *World) checkHead(c *call, j *tenant) {
 	head, ok := j.clients.Object(j.spec.Manifests.HeadKey)
+	w.rareHead(c, head)
 	if !ok {
 		return
 	}

@@ -41,25 +41,28 @@ type World struct {
 	open    int           // transactions that feeders have left open
 	marked  protocol.Time // when the last marker is due that was asked for
 	readers []*reader
+	read    []Entry // of the fetch at hand
 
-	digest   digest
-	audit    *audit // nil: the run is not audited
-	trace    trace
-	notes    notes
-	book     *book // nil: nobody wants to know what faults are called
-	history  History
-	counts   faults.Counts
-	targets  Targets
-	fired    []Fired
-	calm     protocol.Time // when the liveness phase began; zero before
-	deadline protocol.Time // of the liveness phase
-	settled  protocol.Duration
-	crashed  int          // at CrashAt
-	requests uint64       // so far
-	unheard  RequestPlace // of UnknownAt
-	over     bool
-	verdict  protocol.Verdict
-	failure  *Failure
+	digest    digest
+	audit     *audit // nil: the run is not audited
+	trace     trace
+	notes     notes
+	book      *book // nil: nobody wants to know what faults are called
+	history   History
+	counts    faults.Counts
+	targets   Targets
+	sometimes Sometimes
+	uploads   []*call // of runs, that may still take effect
+	fired     []Fired
+	calm      protocol.Time // when the liveness phase began; zero before
+	deadline  protocol.Time // of the liveness phase
+	settled   protocol.Duration
+	crashed   int          // at CrashAt
+	requests  uint64       // so far
+	unheard   RequestPlace // of UnknownAt
+	over      bool
+	verdict   protocol.Verdict
+	failure   *Failure
 }
 
 // latency is how long things take without faults, drawn per run.
@@ -97,7 +100,7 @@ func newWorld(cfg Config) *World {
 	w.book = newBook(&w.cfg)
 	w.queue.grow(512)
 	w.populate()
-	w.services = cfg.Services(Env{Net: w, Pool: &w.pool, Choice: c, MarkerDelay: w.markerDelay})
+	w.services = cfg.Services(Env{Net: w, Pool: &w.pool, Choice: c, MarkerDelay: w.markerDelay, CompactDelay: w.compactDelay})
 	for i, j := range w.jobs {
 		j.clients = w.services.Clients[i]
 	}
@@ -196,6 +199,10 @@ func (w *World) dispatch(it item) {
 		it.fn()
 	case itCall:
 		w.carry(it)
+	case itLane:
+		w.expire(w.queue.take(it.lane))
+	case itLate:
+		w.expire(timeout{call: it.call, life: uint32(it.arg)})
 	case itTell:
 		w.deliverTell(it)
 	case itFrame:
@@ -209,6 +216,10 @@ func (w *World) dispatch(it item) {
 	}
 }
 
+// wakeUp is the time within which a process that wakes has seen all that waited for it, in any order: its threads and
+// sockets do not wake at once.
+const wakeUp = 50 * protocol.Millisecond
+
 // defers puts an item off until the node's process wakes, if it is paused.
 func (w *World) defers(n *node, it item) bool {
 	if n.wakes <= w.now {
@@ -218,7 +229,7 @@ func (w *World) defers(n *node, it item) bool {
 		n.still = false
 		w.count(faults.Pause)
 	}
-	w.queue.push(n.wakes, it)
+	w.queue.push(n.wakes+protocol.Time(w.schedule.Spread(0, int64(wakeUp))), it)
 	return true
 }
 

@@ -40,6 +40,7 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 	onlyDigests := fs.Bool("digests", false, "print a digest per seed and nothing else")
 	save := fs.String("save", savedIn, "write a scenario file for each failure there; nothing if empty")
 	enumerates := fs.Bool("enumerate", false, "run every crash and every unknown outcome of a small run, once each, of linear and shuffle or of the scenario; --from varies the run")
+	strict := fs.Bool("strict", false, "exit 6 when a fault never struck or a rare state was never reached")
 	if err := parse(fs, args); err != nil {
 		return 0, err
 	}
@@ -78,6 +79,9 @@ func fuzz(args []string, stdout, stderr io.Writer) (int, error) {
 	}
 	r := h.run()
 	repeated.into(r)
+	if *strict && r.Verdict == reports.Pass && len(r.Missing()) > 0 {
+		r.Verdict = reports.Vacuous
+	}
 	if err := h.save(r, *save); err != nil {
 		return 0, err
 	}

@@ -28,6 +28,8 @@ func commands() []command {
 		{"scenarios", "list the scenarios", list},
 		{"mutants", "plant known bugs and count the seeds until each is caught", mutants},
 		{"broker", "run the embedded broker in this process, until its standard input ends", serve},
+		{"doctor", "ask brokers and bucket for what a job builds on, and judge", examine},
+		{"txn", "list or abort the open transactions of jobs", transactions},
 	}
 }
 
@@ -74,7 +76,7 @@ func usage(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.about)
 	}
-	fmt.Fprintln(w, "\nexit codes: 0 pass, 1 violation, 2 usage, 3 unknown, 4 nondeterministic, 5 stale scenario, 6 vacuous, 130 interrupted")
+	fmt.Fprintln(w, "\nexit codes: 0 pass, 1 violation, 2 usage, 3 unknown, 4 nondeterministic, 5 stale scenario, 6 vacuous, 130 interrupted\ndoctor: 0 clean, 1 a finding breaks exactly-once, 2 a job would not start or something could not be asked")
 }
 
 // flags is a flag set that reports problems as errors, and help to stderr.

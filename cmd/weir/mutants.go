@@ -46,9 +46,6 @@ func mutants(args []string, stdout, stderr io.Writer) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if *name == "" {
-		r.Unreached = plant.Unreached()
-	}
 	switch {
 	case *asJSON:
 		err = reports.JSON(stdout, r)
@@ -68,7 +65,7 @@ func hunted(h *plant.Hunt, list []planted.Mutant, rows io.Writer) (*reports.Muta
 		return nil, err
 	}
 	defer f.Close()
-	r := &reports.Mutants{SchemaVersion: reports.SchemaVersion, Seeds: h.Seeds, Starts: h.Starts, Mutants: []reports.Mutant{}, Unreached: []reports.Unreached{}}
+	r := &reports.Mutants{SchemaVersion: reports.SchemaVersion, Seeds: h.Seeds, Starts: h.Starts, Mutants: []reports.Mutant{}}
 	fmt.Fprintln(rows, reports.MutantHeader())
 	err = f.All(h, list, func(m *planted.Mutant, found []planted.Found) {
 		row := plant.Row(m, found)

@@ -11,14 +11,16 @@ import (
 	"weir/faults"
 	"weir/reports"
 	"weir/scenarios"
+	"weir/sim"
 )
 
 // report adds outcomes up.
 type report struct {
 	reports.Hunt
-	counts  faults.Counts
-	digest  hash.Hash64
-	unknown int // of the failures
+	counts    faults.Counts
+	sometimes sim.Sometimes
+	digest    hash.Hash64
+	unknown   int // of the failures
 }
 
 func newReport(h *hunt) *report {
@@ -48,11 +50,13 @@ func reproduce(scenario string, s uint64) string {
 func (r *report) add(o *scenarios.Outcome) (told bool) {
 	r.Steps += o.Run.Steps
 	r.VirtualSeconds += float64(o.Run.Virtual) / 1e9
+	r.HonestSeconds += float64(o.Run.Honest) / 1e9
 	r.digest.Write(binary.BigEndian.AppendUint64(nil, o.Run.Digest))
 	r.counts.Add(&o.Run.Faults)
 	for _, n := range o.Run.Notes {
 		r.Notes[string(n.Kind)] += n.Count
 	}
+	r.sometimes.Add(&o.Run.Sometimes)
 	r.target(o)
 	if o.Passed() {
 		return false
@@ -92,6 +96,9 @@ func (r *report) target(o *scenarios.Outcome) {
 
 func (r *report) finish(wall time.Duration) *reports.Hunt {
 	r.WallSeconds = wall.Seconds()
+	if r.FailureBound = 1; len(r.Failures) == 0 {
+		r.FailureBound = min(1, 3/float64(r.Seeds)) // the rule of three
+	}
 	r.Digest = fmt.Sprintf("%016x", r.digest.Sum64())
 	r.Faults, r.Phases = map[string]uint64{}, map[string]map[string]uint64{}
 	for k := range faults.Kind(faults.Kinds) {
@@ -100,6 +107,10 @@ func (r *report) finish(wall time.Duration) *reports.Hunt {
 		for p := range faults.Phase(faults.Phases) {
 			r.Phases[k.String()][p.String()] = r.counts[k][p]
 		}
+	}
+	r.Sometimes = map[string]uint64{}
+	for s := range sim.Rare(sim.Rares) {
+		r.Sometimes[s.String()] = r.sometimes[s]
 	}
 	switch {
 	case len(r.Failures) > r.unknown:

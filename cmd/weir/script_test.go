@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "hunt": isHunt, "scenarios": isScenarios},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "hunt": isHunt, "scenarios": isScenarios, "cluster": cluster, "opens": opens, "examined": isExamined},
 	})
 }
 

@@ -9,6 +9,9 @@ func Commits() []Mutant {
 		sealedBeforeReadBack(),
 		failedProduceCommitted(),
 		filledWhileFlushing(),
+		ageNotRecomputed(),
+		sealedJudgedAgain(),
+		tombstoneBeforeSeal(),
 	}
 }
 
@@ -94,5 +97,51 @@ func filledWhileFlushing() Mutant {
 			` || p.find(slotOpen) != nil && !p.Flushing()`,
 			` || p.find(slotOpen) != nil`,
 		}},
+	}
+}
+
+func ageNotRecomputed() Mutant {
+	return Mutant{
+		Name:   "age-not-recomputed",
+		Breaks: "an ack's ages are of the moment it is sent: a repeated one has those of the first time, and a transaction that is too old is decided",
+		Edits: []Edit{{"protocol/task/sink.go",
+			`	aged.Snapshot.Committables = s.pool.Age(now, ack.Snapshot.Committables)
+`,
+			`	if len(aged.Snapshot.Committables) > 0 && aged.Snapshot.Committables[len(aged.Snapshot.Committables)-1].Age == 0 {
+		copy(aged.Snapshot.Committables, s.pool.Age(now, ack.Snapshot.Committables))
+	}
+`,
+		}},
+	}
+}
+
+func sealedJudgedAgain() Mutant {
+	return Mutant{
+		Name:   "sealed-judged-again",
+		Breaks: "transactions of sealed checkpoints are neither committed nor judged again: their ledger records may be compacted away, and a healthy job stops for a loss",
+		Edits: []Edit{{"protocol/checkpoint/resolve.go",
+			`		if c.Checkpoint > h.Sealed && len(f.Judged) == 0 {`,
+			`		if len(f.Judged) == 0 {`,
+		}},
+	}
+}
+
+func tombstoneBeforeSeal() Mutant {
+	return Mutant{
+		Name:   "tombstone-before-seal",
+		Breaks: "a ledger record gets its tombstone when HEAD says that its checkpoint is sealed: here when it was read back, so that a recovery in between misses it and a healthy job stops for a loss",
+		Edits: []Edit{
+			{"protocol/checkpoint/seal.go",
+				`	c.sealing, c.sealed, c.restarts = nil, s.id, 0
+`,
+				`	c.sealing, c.sealed, c.restarts = nil, s.id, 0
+	c.erase(now, out)
+`},
+			{"protocol/checkpoint/seal.go",
+				`		if x.Checkpoint > c.head.head.Sealed {
+			open = append(open, x)`,
+				`		if x.Checkpoint > c.sealed {
+			open = append(open, x)`},
+		},
 	}
 }

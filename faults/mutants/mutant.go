@@ -12,7 +12,7 @@ type Mutant struct {
 	Name      string
 	Breaks    string // the rule that no longer holds, and what follows
 	StandsFor string // the real bug it is like, by id or source; "" if we made it up
-	Needs     string // what the simulated world lacks to catch it; "" if it is caught
+	Unseen    string // why no reader of the output can see it; "" if one can
 	Edits     []Edit
 }
 
@@ -33,7 +33,7 @@ func All() []Mutant { return slices.Concat(First(), Commits(), Barriers(), Recov
 
 // Named is the mutant of a name.
 func Named(name string) (Mutant, bool) {
-	for _, m := range slices.Concat(All(), Unreached()) {
+	for _, m := range All() {
 		if m.Name == name {
 			return m, true
 		}

@@ -101,7 +101,6 @@ type work struct {
 	kind  workKind
 	index int
 	key   protocol.ObjectKey
-	id    protocol.TransactionalID
 	sum   protocol.Sum
 	// verdict and reason are how the process ends if HEAD is as it was.
 	verdict protocol.VerdictKind

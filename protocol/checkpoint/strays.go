@@ -22,7 +22,8 @@ func (c *Coordinator) onListed(now protocol.Time, ev protocol.TxnsListed, out *p
 	for _, id := range ev.Open {
 		if c.stray(id) {
 			strays++
-			op := c.ops.Add("fence of "+string(id), now.Add(c.cfg.IOTimeout), work{kind: workStray, id: id})
+			op := c.ops.Add("fence of "+string(id), now.Add(c.cfg.IOTimeout), work{kind: workStray})
+			out.Append(protocol.Note{Kind: protocol.NoteStrayFenced, Detail: string(id)})
 			out.Append(protocol.Fence{Op: op, ID: id})
 		}
 	}
@@ -46,13 +47,9 @@ func (c *Coordinator) stray(id protocol.TransactionalID) bool {
 }
 
 func (c *Coordinator) onFenced(now protocol.Time, ev protocol.Fenced, out *protocol.Effects) {
-	w, ok := c.ops.Take(ev.Op)
-	if !ok {
+	if _, ok := c.ops.Take(ev.Op); !ok {
 		c.onRecovery(now, out, func(r *txn.Recovery) { r.OnFenced(now, ev, out) })
 		return
-	}
-	if ev.Outcome == protocol.OK {
-		out.Append(protocol.Note{Kind: protocol.NoteStrayFenced, Detail: string(w.id)})
 	}
 	c.relist(now, out)
 }

@@ -1,5 +1,5 @@
 // Package devicetest is one suite of what any device must do, for virtual devices and real ones alike.
 //
-// A device that cannot show a promise names it in Lacks, with the reason, and the test is skipped with that reason: the
-// list of skips is the table of where the worlds differ.
+// No device of ours may skip a promise. A fake that cannot show one names it in Lacks, with the reason, and the test is
+// skipped with that reason: reports/fidelity.md shows it as a difference.
 package devicetest

@@ -34,6 +34,8 @@ type LogHarness interface {
 	Feed(topic string, p protocol.Partition, kvs ...KV)
 	// FeedAborted appends records in a transaction and aborts it.
 	FeedAborted(topic string, p protocol.Partition, kvs ...KV)
+	// AbortByHand writes the abort marker of a producer's open transaction in a partition, without its coordinator.
+	AbortByHand(topic string, p protocol.Partition, producer protocol.Producer)
 	// Trim drops every record below an offset.
 	Trim(topic string, p protocol.Partition, before protocol.Offset)
 	// ReadCommitted is what a read_committed consumer of no part of ours reads, from the start of a partition to the
@@ -61,6 +63,13 @@ const tries = 400
 type test[H Harness] struct {
 	promise Promise
 	run     func(t *testing.T, h H)
+}
+
+func names[H Harness](tests []test[H]) (out []Promise) {
+	for _, c := range tests {
+		out = append(out, c.promise)
+	}
+	return out
 }
 
 func runAll[H Harness](t *testing.T, open func(t *testing.T) H, tests []test[H]) {

@@ -11,7 +11,14 @@ import (
 
 // TestLog runs the promises of the log; open gives a device on a cluster that may be shared with other tests.
 func TestLog(t *testing.T, open func(t *testing.T) LogHarness) {
-	runAll(t, open, []test[LogHarness]{
+	runAll(t, open, logTests())
+}
+
+// LogPromises are the promises of the log, in the order of their tests.
+func LogPromises() []Promise { return names(logTests()) }
+
+func logTests() []test[LogHarness] {
+	return []test[LogHarness]{
 		{SurveyAnswers, surveyAnswers}, {SurveyMisses, surveyMisses}, {FetchReads, fetchReads}, {FetchPassesGaps, fetchPassesGaps},
 		{FetchIdles, fetchIdles}, {FetchWaits, fetchWaits}, {FetchOutOfRange, fetchOutOfRange}, {FetchForeign, fetchForeign},
 		{TxnHidden, txnHidden}, {TxnAborts, txnAborts}, {TxnOrdered, txnOrdered}, {TxnStable, txnStable},
@@ -19,8 +26,9 @@ func TestLog(t *testing.T, open func(t *testing.T) LogHarness) {
 		{CommitByAnother, commitByAnother}, {FenceAborts, fenceAborts}, {FenceRefuses, fenceRefuses}, {FenceFresh, fenceFresh},
 		{FenceKeeps, fenceKeeps}, {LedgerJudges, ledgerJudges}, {LedgerForeign, ledgerForeign}, {OpenAborts, openAborts},
 		{OpenTwice, openTwice}, {OpenUnknownTopic, openUnknownTopic}, {ZombieProduce, zombieProduce}, {ProduceDead, produceDead},
+		{EndAfterZombie, endAfterZombie}, {EndLate, endLate}, {FenceOnce, fenceOnce}, {StuckReleased, stuckReleased}, {MarkerByHand, markerByHand},
 		{FlushCloses, flushCloses}, {FlushEmpty, flushEmpty}, {EraseAppends, eraseAppends}, {ListOpen, listOpen}, {TimeoutAborts, timeoutAborts},
-	})
+	}
 }
 
 // A writer is a transactional id in the hands of one process.

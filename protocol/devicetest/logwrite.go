@@ -251,25 +251,6 @@ func openUnknownTopic(t *testing.T, h LogHarness) {
 	}
 }
 
-func zombieProduce(t *testing.T, h LogHarness) {
-	out := topic(h, "out")
-	w := openWriter(t, h, node(1), "a", out)
-	if w.Version < 5 {
-		t.Skipf("end of version %d leaves the door open", w.Version)
-	}
-	w.produce(0, KV{"x", "1"})
-	w.commit(node(2))
-	appears(t, h, out, 0, "x")
-	for p := range protocol.Partition(2) {
-		if o := w.tryProduce(p, KV{"zombie", "2"}).Outcome; o == protocol.OK {
-			t.Fatalf("produce to partition %d after the end: OK", p)
-		}
-	}
-	w.commit(node(2)) // the same end again: no other transaction
-	settle(t, h, out, 0, "x")
-	settle(t, h, out, 1)
-}
-
 func produceDead(t *testing.T, h LogHarness) {
 	out := topic(h, "out")
 	w := &writer{t: t, h: h, from: node(1), id: protocol.TransactionalID(h.Prefix() + "never"), topic: out}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -19,11 +20,19 @@ func (b Bytes) Encode(dst []byte) []byte { return append(dst, b...) }
 
 // TestStore runs the promises of the bucket; open gives a device on an empty bucket, or an empty part of one.
 func TestStore(t *testing.T, open func(t *testing.T) Harness) {
-	runAll(t, open, []test[Harness]{
+	runAll(t, open, storeTests())
+}
+
+// StorePromises are the promises of the bucket, in the order of their tests.
+func StorePromises() []Promise { return names(storeTests()) }
+
+func storeTests() []test[Harness] {
+	return []test[Harness]{
 		{StoreCreates, storeCreates}, {StoreReplaces, storeReplaces}, {StoreNeedsPresence, storeNeedsPresence},
-		{StoreRaces, storeRaces}, {StoreSwapRaces, storeSwapRaces}, {StoreShapes, storeShapes}, {LoadMisses, loadMisses},
+		{StoreRaces, storeRaces}, {StoreSwapRaces, storeSwapRaces}, {StoreBigRaces, storeBigRaces},
+		{StoreShapes, storeShapes}, {LoadMisses, loadMisses}, {LoadSees, loadSees}, {LoadWhole, loadWhole},
 		{DeleteRepeats, deleteRepeats}, {StoreSums, storeSums}, {StoreSequences, storeSequences},
-	})
+	}
 }
 
 func store(t rapid.TB, h Harness, key, body string, ifMatch protocol.Version) protocol.Stored {
@@ -92,23 +101,36 @@ func storeNeedsPresence(t *testing.T, h Harness) {
 	expect(t, "load", load(t, h, "gone").Outcome, protocol.NotFound)
 }
 
+// bodyOf is what writer i of a race writes: a line, and so much behind it.
+func bodyOf(i, size int, ifMatch protocol.Version) string {
+	return fmt.Sprintf("after %q: writer %d\n", ifMatch, i) + strings.Repeat(string(rune('a'+i%26)), size)
+}
+
 func storeRaces(t *testing.T, h Harness) {
 	for round, ways := range []int{2, 16, 64} {
-		race(t, h, fmt.Sprintf("race-%d", round), ways, "")
+		race(t, h, fmt.Sprintf("race-%d", round), ways, 0, "")
 	}
 }
 
 func storeSwapRaces(t *testing.T, h Harness) {
 	version := store(t, h, "swap", "zero", "").Version
 	for range 4 {
-		version = race(t, h, "swap", 16, version)
+		version = race(t, h, "swap", 16, 0, version)
+	}
+}
+
+// storeBigRaces: a loser of some size may find its connection reset before it has read that it has lost.
+func storeBigRaces(t *testing.T, h Harness) {
+	version := store(t, h, "big-swap", "zero", "").Version
+	for range 2 {
+		version = race(t, h, "big-swap", 8, 1<<20, version)
 	}
 }
 
 // race lets many processes write at once and returns the version of the winner, whose bytes must be there.
-func race(t rapid.TB, h Harness, key string, ways int, ifMatch protocol.Version) protocol.Version {
+func race(t rapid.TB, h Harness, key string, ways, size int, ifMatch protocol.Version) protocol.Version {
 	t.Helper()
-	body := func(i int) string { return fmt.Sprintf("after %q: writer %d", ifMatch, i) }
+	body := func(i int) string { return bodyOf(i, size, ifMatch) }
 	pending := make([]func() protocol.Event, ways)
 	for i := range ways {
 		pending[i] = h.Start(node(1+i), storeOf(h, key, body(i), ifMatch))
@@ -137,6 +159,55 @@ func storeShapes(t *testing.T, h Harness) {
 	} {
 		expect(t, o.name, store(t, h, "shape/"+o.name, o.body, "").Outcome, protocol.OK)
 		holds(t, h, "shape/"+o.name, o.body)
+	}
+}
+
+func loadSees(t *testing.T, h Harness) {
+	for i := range 24 {
+		key, body := fmt.Sprintf("sees/%d", i%8), fmt.Sprint("body ", i)
+		var match protocol.Version
+		if i >= 8 {
+			match = load(t, h, key).Version
+		}
+		expect(t, "store", store(t, h, key, body, match).Outcome, protocol.OK)
+		for n := range 3 { // at once, by other processes
+			got := do[protocol.Loaded](t, h, node(4+n), protocol.Load{Op: 2, Key: objectKey(h, key)})
+			if got.Outcome != protocol.OK || string(got.Body) != body {
+				t.Fatalf("process %d: %v %q, stored was %q", 4+n, got.Outcome, got.Body, body)
+			}
+		}
+	}
+}
+
+// loadWhole reads while a chain of replacements is written. The version may be that of the object before, if a server
+// looks it up first: then nothing can be replaced by it, and the reader reads again.
+func loadWhole(t *testing.T, h Harness) {
+	const replacements, size = 24, 1 << 15
+	order := map[protocol.Version]int{}
+	bodies := map[string]int{}
+	var version protocol.Version
+	var got []protocol.Loaded
+	for i := range replacements {
+		body := bodyOf(i, size, "")
+		bodies[body] = i
+		var loads []func() protocol.Event
+		if i > 0 {
+			loads = append(loads, h.Start(node(2), protocol.Load{Op: 2, Key: objectKey(h, "whole")}), h.Start(node(3), protocol.Load{Op: 3, Key: objectKey(h, "whole")}))
+		}
+		st := store(t, h, "whole", body, version)
+		expect(t, "replace", st.Outcome, protocol.OK)
+		order[st.Version], version = i, st.Version
+		for _, l := range loads {
+			got = append(got, wait[protocol.Loaded](t, l))
+		}
+	}
+	for _, ev := range got {
+		expect(t, "load", ev.Outcome, protocol.OK)
+		is, whole := bodies[string(ev.Body)]
+		at, known := order[ev.Version]
+		if !whole || !known || at > is {
+			t.Fatalf("load: %d bytes, whole %t, replacement %d; version of replacement %d, known %t", len(ev.Body), whole, is, at, known)
+		}
 	}
 }
 

@@ -100,7 +100,7 @@ func newLife(t *testing.T, k *Kafka, g *gate) *life {
 			t.Logf("the job's log:\n%s", tail(l.log.Name()))
 		}
 	})
-	l.feed, l.read = startFeeder(t, l.addrs, l.lines), startReader(t, l.addrs)
+	l.feed, l.read = startFeeder(t, l.addrs, l.lines), startReader(t, l.addrs, job.Output)
 	l.start()
 	return l
 }
@@ -188,21 +188,32 @@ type feeder struct {
 }
 
 func startFeeder(t *testing.T, addrs []string, lines []string) *feeder {
+	return feed(t, addrs, job.Input, pause/chunk, func(i int) ([]byte, bool) {
+		if i == len(lines) {
+			return nil, false
+		}
+		return []byte(lines[i]), true
+	})
+}
+
+// feed appends values, one every so often, until there is none.
+func feed(t *testing.T, addrs []string, topic string, every time.Duration, value func(i int) ([]byte, bool)) *feeder {
 	ctx, cancel := context.WithCancel(context.Background())
-	cl := client(t, addrs, kgo.DefaultProduceTopic(job.Input), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	cl := client(t, addrs, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.ProducerLinger(5*time.Millisecond))
 	f := &feeder{ended: make(chan struct{})}
 	t.Cleanup(func() { cancel(); <-f.ended })
 	go func() {
 		defer close(f.ended)
-		for i, line := range lines {
+		for i := 0; ctx.Err() == nil; i++ {
 			if i%chunk == 0 {
-				time.Sleep(pause)
+				time.Sleep(chunk * every)
 			}
-			if ctx.Err() != nil {
-				return
+			v, ok := value(i)
+			if !ok {
+				break
 			}
 			at := time.Now().UnixNano()
-			cl.Produce(ctx, &kgo.Record{Value: []byte(line)}, func(r *kgo.Record, err error) { f.note(at, r, err) })
+			cl.Produce(ctx, &kgo.Record{Value: v}, func(r *kgo.Record, err error) { f.note(at, r, err) })
 		}
 		cl.Flush(ctx)
 	}()
@@ -241,8 +252,8 @@ type reader struct {
 	got    []checker.Fetch // of the goroutine, until ended
 }
 
-func startReader(t *testing.T, addrs []string) *reader {
-	cl := client(t, addrs, kgo.ConsumeTopics(job.Output), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+func startReader(t *testing.T, addrs []string, topic string) *reader {
+	cl := client(t, addrs, kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(100*time.Millisecond))
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &reader{cancel: cancel, ended: make(chan struct{})}

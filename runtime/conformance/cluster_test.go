@@ -13,7 +13,7 @@ import (
 // TestDeadCoordinator: the broker that coordinates a prepared transaction dies, or stands still, around its end. The same
 // request, repeated, commits it once, whatever the answers were.
 func TestDeadCoordinator(t *testing.T) {
-	Need(t, "kafka", "slow")
+	Need(t, "kafka", "cluster")
 	k := StartKafka(t, KafkaOptions{Brokers: 3})
 	for _, c := range []struct {
 		name       string

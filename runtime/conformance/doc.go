@@ -7,15 +7,9 @@
 //
 //	WEIR_CONFORMANCE=kafka,s3 go test -parallel 8 ./runtime/conformance
 //
-// The words are kafka, s3, and slow for what takes minutes: three brokers, a broker that dies. KAFKA_VERSION, KAFKA_TV
-// and S3_SERVER choose what is started, as in the scripts. A service that is asked for and does not start fails the test.
-//
-// # What was seen to differ
-//
-// Every promise holds on Kafka 3.9.2, 4.1.1 and 4.3.0, at transaction.version 1 and 2, and on versitygw and MinIO, but
-// for one: below version 5 of EndTxn a writer can go on after another client's end. What coordinators answer, and
-// kfake, is in testdata/codes.txt, row by row. Until the markers of an end are written, a coordinator of 4.x answers
-// CONCURRENT_TRANSACTIONS to any other end, and takes records of the ended epoch.
+// The words are kafka, s3, slow for what takes minutes, and cluster for three brokers of which one dies. KAFKA_VERSION,
+// KAFKA_TV, KAFKA_BROKERS and S3_SERVER choose what is started. A service that is asked for and does not start fails the
+// test. arms.sh, which is make conformance, goes over all versions and servers; reports/fidelity.md is what it found.
 //
 // Servers differ where S3 promises nothing. Of a write that its sender gave up while the server stood still, and its
 // successor on the same predecessor, versitygw takes the first, and MinIO the second.

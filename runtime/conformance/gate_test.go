@@ -23,6 +23,9 @@ type gate struct {
 
 	mu      sync.Mutex
 	decided protocol.CheckpointID // newest that the server has
+	count   int                   // of decisions
+	sealed  protocol.CheckpointID // newest that HEAD says so
+	seals   int                   // how often that has grown
 	hold    hold
 	held    chan protocol.CheckpointID
 }
@@ -33,6 +36,7 @@ const (
 	passAll        hold = iota
 	afterDecision       // the server has it, the answer is held back
 	beforeDecision      // the request is held back
+	atDecision          // the server has it; nothing is held back, whoever waits is told first
 )
 
 func startGate(t testing.TB, to *S3) *gate {
@@ -81,11 +85,13 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if n > 0 && resp.StatusCode == http.StatusOK {
 		g.mu.Lock()
 		g.decided = n
+		g.count++
 		g.mu.Unlock()
 		if g.take(afterDecision, n) {
 			<-r.Context().Done()
 			return
 		}
+		g.take(atDecision, n)
 	}
 	for k, v := range resp.Header {
 		w.Header()[k] = v
@@ -107,6 +113,10 @@ func (g *gate) decides(r *http.Request, body []byte) protocol.CheckpointID {
 	newest, _ := head.Newest()
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if head.Sealed > g.sealed {
+		g.sealed = head.Sealed
+		g.seals++
+	}
 	if newest.Checkpoint <= g.decided {
 		return 0
 	}

@@ -1,25 +1,29 @@
 package conformance
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// KafkaOptions choose a cluster. The zero value is one broker of the version that KAFKA_VERSION names, or of the
-// script's.
+// KafkaOptions choose a cluster. The zero value is as many brokers as KAFKA_BROKERS says, or one, of the version that
+// KAFKA_VERSION names, or of the script's.
 type KafkaOptions struct {
-	Brokers int      // 1 or 3; 0: 1
+	Brokers int      // 1 or 3; 0: KAFKA_BROKERS
 	Version string   // such as 4.3.0
 	Txn     int      // transaction.version, 1 or 2; 0: the version's own
 	Set     []string // key=value, added to server.properties
+	Proxy   int      // port of broker 1's proxy, the next ones follow; 0: none. Clients that come through it are told it
 }
 
 // Kafka is a cluster of real brokers on this machine.
 type Kafka struct {
 	Brokers []string // bootstrap addresses, that of broker i at i-1
+	Behind  []string // where proxies must send to, for those who come through one
 
 	dir string
 	env []string
@@ -28,16 +32,27 @@ type Kafka struct {
 // OpenKafka starts a cluster with its data and logs in dir, and returns when it serves. It ends with this process at
 // the latest.
 func OpenKafka(dir string, o KafkaOptions) (*Kafka, error) {
+	port := freePort(1, 2, 50, 51, 52, 100, 101, 102)
 	k := &Kafka{dir: dir, env: []string{
-		owner(), "KAFKA_RUN=" + dir, fmt.Sprintf("KAFKA_PORT=%d", freePort(1, 2, 100, 101, 102)), "KAFKA_SET=" + strings.Join(o.Set, ";"),
+		owner(), "KAFKA_RUN=" + dir, fmt.Sprintf("KAFKA_PORT=%d", port), "KAFKA_SET=" + strings.Join(o.Set, ";"),
 	}}
+	if o.Proxy != 0 {
+		k.env = append(k.env, fmt.Sprintf("KAFKA_PROXY=%d", o.Proxy))
+		for i := range max(o.Brokers, 1) {
+			k.Behind = append(k.Behind, fmt.Sprintf("127.0.0.1:%d", port+50+i))
+		}
+	}
 	if o.Version != "" {
 		k.env = append(k.env, "KAFKA_VERSION="+o.Version)
 	}
 	if o.Txn != 0 {
 		k.env = append(k.env, fmt.Sprintf("KAFKA_TV=%d", o.Txn))
 	}
-	addrs, err := runScript("kafka.sh", k.env, "start", strconv.Itoa(max(o.Brokers, 1)))
+	n := cmp.Or(os.Getenv("KAFKA_BROKERS"), "1")
+	if o.Brokers != 0 {
+		n = strconv.Itoa(o.Brokers)
+	}
+	addrs, err := runScript("kafka.sh", k.env, "start", n)
 	if err != nil {
 		k.Stop() // what was started before it failed
 		return nil, err

@@ -11,7 +11,8 @@
 #
 # Environment: KAFKA_VERSION 4.3.0 (4.1.1, 3.9.2); KAFKA_TV transaction.version, the version's own if empty; KAFKA_RUN
 # folder of data, logs and pids; KAFKA_PORT 29092, of broker 1 (the next ones follow, controllers are 100 above);
-# KAFKA_SET "k=v;k=v" for server.properties; OWNER pid of a process that the cluster must not outlive.
+# KAFKA_PROXY: brokers also listen 50 above, for clients that come through a proxy, and name that port and the next ones
+# to them; KAFKA_SET "k=v;k=v" for server.properties; OWNER pid of a process that the cluster must not outlive.
 
 . "$(dirname "$0")/service.sh"
 version=${KAFKA_VERSION:-4.3.0}
@@ -61,7 +62,7 @@ node() {
 }
 nodes() { for d in "$run"/[1-9]; do if [ -d "$d" ]; then echo "${d##*/}"; fi; done; }
 broker() { alive "$run/$1/pid" "$run/$1/server.properties"; }
-port_of() { sed -n 's|^advertised.listeners=.*:||p' "$run/$1/server.properties"; }
+port_of() { sed -n 's|^listeners=PLAINTEXT://127.0.0.1:\([0-9]*\),.*|\1|p' "$run/$1/server.properties" | head -n 1; }
 
 # java_in FOLDER CLASS ARGS, logging to FOLDER/server.log whichever logging library the version has.
 java_in() {
@@ -96,6 +97,14 @@ transaction.state.log.replication.factor=$rf
 transaction.state.log.min.isr=$isr
 transaction.state.log.num.partitions=6
 P
+  if [ -n "${KAFKA_PROXY:-}" ]; then
+    cat >>"$d/server.properties" <<P
+listeners=PLAINTEXT://127.0.0.1:$((port + $1 - 1)),PROXIED://127.0.0.1:$((port + $1 + 49)),CONTROLLER://127.0.0.1:$((port + $1 + 99))
+advertised.listeners=PLAINTEXT://127.0.0.1:$((port + $1 - 1)),PROXIED://127.0.0.1:$((KAFKA_PROXY + $1 - 1))
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+P
+  fi
   printf '%s\n' "${KAFKA_SET:-}" | tr ';' '\n' >>"$d/server.properties"
   if [ -n "${KAFKA_TV:-}" ]; then feature=(--feature "transaction.version=$KAFKA_TV"); fi
   java_in "$d" kafka.tools.StorageTool format -t "$3" -c "$d/server.properties" "${feature[@]}" >"$d/format.log" 2>&1

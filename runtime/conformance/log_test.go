@@ -151,6 +151,13 @@ func (h *harness) FeedAborted(topic string, p protocol.Partition, kvs ...devicet
 	})
 }
 
+func (h *harness) AbortByHand(topic string, p protocol.Partition, producer protocol.Producer) {
+	w := &wire{t: h.t, ctx: soon(h.t), addrs: h.addrs, adm: h.adm, by: map[int16]*kgo.Client{}}
+	if code := w.abortByHand(topic, int32(p), producer.ID, producer.Epoch); code != "OK" {
+		h.t.Fatalf("a marker by hand: %s", code)
+	}
+}
+
 func (h *harness) Trim(topic string, p protocol.Partition, before protocol.Offset) {
 	at := kadm.Offsets{}
 	at.AddOffset(topic, int32(p), int64(before), -1)

@@ -166,7 +166,7 @@ func eventually(t testing.TB, what string, ask func() bool) {
 }
 
 // patience is for what takes milliseconds on a machine that is not busy.
-const patience = 60 * time.Second
+const patience = 90 * time.Second
 
 func comes(ask func() bool) bool {
 	for deadline := time.Now().Add(patience); !ask(); time.Sleep(5 * time.Millisecond) {

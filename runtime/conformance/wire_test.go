@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
+
+	"weir/protocol"
 )
 
 // wire speaks to brokers by raw requests of exact versions, none of which is sent twice.
@@ -64,14 +66,14 @@ func (w *wire) second() bool {
 	return false
 }
 
-// has reports whether the brokers have a version of EndTxn.
-func (w *wire) has(version int16) bool {
+// highest is the highest version of a request that the brokers have, or -1.
+func (w *wire) highest(key kmsg.Key) int16 {
 	for _, k := range w.ask().ApiKeys {
-		if k.ApiKey == int16(kmsg.EndTxn) {
-			return k.MaxVersion >= version
+		if k.ApiKey == int16(key) {
+			return k.MaxVersion
 		}
 	}
-	return false
+	return -1
 }
 
 // name is the code of an answer in short.
@@ -93,6 +95,8 @@ func (w *wire) name(code int16, err error) string {
 		return "IPE"
 	case errors.Is(err, kerr.InvalidProducerIDMapping):
 		return "IPM"
+	case errors.Is(err, kerr.TransactionAbortable):
+		return "TA"
 	}
 	return err.Error()
 }
@@ -140,23 +144,29 @@ func (w *wire) end(id string, pid int64, epoch, version int16, commit bool) stri
 }
 
 // put writes one record in a transaction to partition 0.
-func (w *wire) put(topic, id string, pid int64, epoch int16, seq int32) string {
+func (w *wire) put(topic, id string, pid int64, epoch int16, seq int32) (protocol.Offset, string) {
 	if !w.second() {
 		if code := w.register(topic, id, pid, epoch); code != "OK" {
-			return code
+			return 0, code
 		}
 	}
+	return w.write(topic, id, pid, epoch, seq)
+}
+
+// write is a Produce of one record in a transaction, to partition 0.
+func (w *wire) write(topic, id string, pid int64, epoch int16, seq int32) (protocol.Offset, string) {
 	p := kmsg.NewProduceRequestTopicPartition()
 	p.Records = recordBatch(pid, epoch, seq)
 	t := kmsg.NewProduceRequestTopic()
 	t.Topic, t.Partitions = topic, append(t.Partitions, p)
 	req := kmsg.NewPtrProduceRequest()
 	req.TransactionID, req.Acks, req.TimeoutMillis, req.Topics = &id, -1, 10000, append(req.Topics, t)
-	resp, err := w.of(4).Broker(w.leader(topic)).Request(w.ctx, req)
+	resp, err := w.of(4).Broker(w.leader(topic, 0)).Request(w.ctx, req)
 	if err != nil {
-		return w.name(0, err)
+		return 0, w.name(0, err)
 	}
-	return w.name(resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode, nil)
+	answer := resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0]
+	return protocol.Offset(answer.BaseOffset), w.name(answer.ErrorCode, nil)
 }
 
 func (w *wire) register(topic, id string, pid int64, epoch int16) string {
@@ -176,12 +186,12 @@ func (w *wire) register(topic, id string, pid int64, epoch int16) string {
 	return code
 }
 
-func (w *wire) leader(topic string) int {
+func (w *wire) leader(topic string, partition int32) int {
 	topics, err := w.adm.ListTopics(w.ctx, topic)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return int(topics[topic].Partitions[0].Leader)
+	return int(topics[topic].Partitions[partition].Leader)
 }
 
 // recordBatch is one record of a transaction, in Kafka's format of magic 2. It is of today, or retention would remove it.
@@ -199,26 +209,15 @@ func recordBatch(pid int64, epoch int16, seq int32) []byte {
 	return raw
 }
 
-func (w *wire) describe(id string) (state string, epoch int16) {
-	got, err := w.adm.DescribeTransactions(w.ctx, id)
-	if err == nil {
-		err = got[id].Err
-	}
-	if err != nil {
-		w.t.Fatalf("describe %s: %v", id, err)
-	}
-	return got[id].State, got[id].ProducerEpoch
-}
-
 // abortByHand writes the marker that only a coordinator should.
-func (w *wire) abortByHand(topic string, pid int64, epoch int16) string {
+func (w *wire) abortByHand(topic string, partition int32, pid int64, epoch int16) string {
 	t := kmsg.NewWriteTxnMarkersRequestMarkerTopic()
-	t.Topic, t.Partitions = topic, []int32{0}
+	t.Topic, t.Partitions = topic, []int32{partition}
 	m := kmsg.NewWriteTxnMarkersRequestMarker()
 	m.ProducerID, m.ProducerEpoch, m.CoordinatorEpoch, m.Topics = pid, epoch, 0, append(m.Topics, t)
 	req := kmsg.NewPtrWriteTxnMarkersRequest()
 	req.Markers = append(req.Markers, m)
-	got, err := w.of(4).Broker(w.leader(topic)).Request(w.ctx, req)
+	got, err := w.of(4).Broker(w.leader(topic, partition)).Request(w.ctx, req)
 	if err != nil {
 		return w.name(0, err)
 	}

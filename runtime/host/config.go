@@ -6,34 +6,28 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
-	"os"
-	"strings"
 	"time"
 
 	"weir/protocol"
-	"weir/runtime/s3"
+	"weir/runtime/access"
 )
 
 // Config is what a job's process is told by its flags.
 type Config struct {
-	Brokers []string
-	// Bucket is a folder's path, or s3://bucket/prefix: then S3 says the same in parts.
-	Bucket string
-	S3     s3.Options
-	Job    protocol.Config
-	Log    *slog.Logger
+	access.Options
+	Job protocol.Config
+	Log *slog.Logger
 	// Record is a file for a recording of every event and effect; empty: none.
 	Record string
 }
 
 // settings are the flags as they are typed.
 type settings struct {
-	brokers, bucket, level, record                   string
+	access                                           access.Flags
+	level, record                                    string
 	interval, timeout, heartbeat, nodeTimeout, delay time.Duration
 	txn, io                                          time.Duration
 	cfg                                              protocol.Config
-	s3                                               s3.Options
 }
 
 // Parse reads a job's flags. The error is flag.ErrHelp when help was asked for, and written to stderr. What Config.Log
@@ -59,10 +53,7 @@ func Parse(name string, args []string, stderr io.Writer) (Config, error) {
 func (s *settings) define(fs *flag.FlagSet) {
 	d := protocol.Defaults()
 	s.cfg = d
-	fs.StringVar(&s.brokers, "brokers", os.Getenv("WEIR_BROKERS"), "Kafka bootstrap addresses, host:port separated by commas (or WEIR_BROKERS)")
-	fs.StringVar(&s.bucket, "bucket", os.Getenv("WEIR_BUCKET"), "where checkpoints live: s3://bucket/prefix, or a folder as file:///path (or WEIR_BUCKET)")
-	fs.StringVar(&s.s3.Endpoint, "s3-endpoint", "", "URL of an S3 server that is not AWS's")
-	fs.StringVar(&s.s3.Region, "s3-region", "", "region of the bucket")
+	s.access.Define(fs)
 	fs.StringVar(&s.record, "record", "", "file for a recording of every event and effect, up to 256 MiB; costs speed")
 	fs.StringVar(&s.level, "log", "info", "debug, info, warn or error")
 	fs.DurationVar(&s.interval, "interval", std(d.Interval), "between checkpoints")
@@ -89,12 +80,11 @@ func (s *settings) config(stderr io.Writer) (Config, error) {
 	if err := s.cfg.Validate(); err != nil {
 		return Config{}, err
 	}
-	c := Config{Bucket: s.bucket, S3: s.s3, Job: s.cfg, Record: s.record}
-	for b := range strings.SplitSeq(s.brokers, ",") {
-		if b = strings.TrimSpace(b); b != "" {
-			c.Brokers = append(c.Brokers, b)
-		}
+	at, err := s.access.Options()
+	if err != nil {
+		return Config{}, err
 	}
+	c := Config{Options: at, Job: s.cfg, Record: s.record}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.level)); err != nil {
 		return Config{}, fmt.Errorf("-log %q: it must be debug, info, warn or error", s.level)
@@ -106,25 +96,22 @@ func (s *settings) config(stderr io.Writer) (Config, error) {
 	case c.Bucket == "":
 		return Config{}, errors.New("-bucket is missing: s3://bucket/prefix, or a folder as file:///path or as a plain path")
 	}
-	return c, c.locate()
+	if c.Exposed() {
+		c.Log.Warn("the password for the brokers travels in clear", "sasl", c.SASL.Name(), "do", "speak TLS: -kafka-tls or -kafka-ca")
+	}
+	c.warnShort()
+	return c, nil
 }
 
-// locate takes the bucket's URL apart. What has no scheme is a path as it stands, whatever bytes are in it.
-func (c *Config) locate() error {
-	if !strings.Contains(c.Bucket, "://") {
-		return nil
+// intervals is how many checkpoint intervals a transaction should live at least: while the job or the broker is down
+// for longer than its timeout, the broker aborts it, and what was decided is lost.
+const intervals = 10
+
+// warnShort says that a transaction lives for a few checkpoints only.
+func (c Config) warnShort() {
+	if c.Job.TxnTimeout < intervals*c.Job.Interval {
+		c.Log.Warn("transactions live for less than 10 intervals: an outage of that length loses output",
+			"transaction_timeout", std(c.Job.TxnTimeout), "interval", std(c.Job.Interval),
+			"do", "raise -transaction-timeout, and the brokers' transaction.max.timeout.ms (2147483647 is accepted)")
 	}
-	u, err := url.Parse(c.Bucket)
-	switch {
-	case err != nil:
-		return fmt.Errorf("-bucket %q: %w", c.Bucket, err)
-	case u.Scheme == "file" && u.Host == "" && u.Path != "" && u.RawQuery == "" && u.Fragment == "":
-		c.Bucket = u.Path
-	case u.Scheme == "s3" && u.Host != "":
-		c.S3.Bucket, c.S3.Prefix, c.S3.PathStyle = u.Host, strings.Trim(u.Path, "/"), c.S3.Endpoint != ""
-		c.S3.AccessKey, c.S3.SecretKey = os.Getenv("WEIR_S3_ACCESS_KEY"), s3.Secret(os.Getenv("WEIR_S3_SECRET_KEY"))
-	default:
-		return fmt.Errorf("-bucket %q: it must be s3://bucket/prefix, or a folder as file:///path or as a plain path", c.Bucket)
-	}
-	return nil
 }

@@ -33,7 +33,7 @@ const (
 )
 
 // probeTimeout bounds the questions asked before a job starts.
-const probeTimeout = 15 * time.Second
+const probeTimeout = 12 * time.Second
 
 // Main runs a job as a process until it finishes, fails for good or is asked to stop: the first SIGINT or SIGTERM asks
 // for a last checkpoint, the second ends at once, which loses nothing but time.
@@ -97,7 +97,7 @@ func open(factory func() *weir.Job, cfg Config) (*process, error) {
 	defer cancel()
 	pool, clock := new(engine.Pool), engine.NewClock()
 	p := &process{logger: cfg.Log}
-	if p.log, err = kafka.New(kafka.Options{Brokers: cfg.Brokers, Pool: pool, Now: clock.Now, Logger: cfg.Log, IOTimeout: std(cfg.Job.IOTimeout)}); err != nil {
+	if p.log, err = kafka.New(logOptions(cfg, pool, clock)); err != nil {
 		return nil, err
 	}
 	if err := p.probe(ctx, plan, cfg); err != nil {
@@ -118,16 +118,34 @@ func open(factory func() *weir.Job, cfg Config) (*process, error) {
 	return p, nil
 }
 
+func logOptions(cfg Config, pool *engine.Pool, clock engine.Clock) kafka.Options {
+	o := cfg.Kafka()
+	o.Pool, o.Now, o.Logger, o.IOTimeout = pool, clock.Now, cfg.Log, std(cfg.Job.IOTimeout)
+	return o
+}
+
 func newState(owned state.Groups, total int) state.Keyed { return memory.New(owned, total) }
 
 // probe asks broker and bucket for what the job needs, and looks at what is there. Only when nothing speaks against the
 // start are the ledgers created, which are the job's own.
-func (p *process) probe(ctx context.Context, plan *job.Plan, cfg Config) (err error) {
+func (p *process) probe(ctx context.Context, plan *job.Plan, cfg Config) error {
 	reads, writes, ledgers := plan.Topics()
+	if err := cfg.Kafka().Reach(ctx); err != nil {
+		return err
+	}
 	if err := p.log.Probe(ctx, append(reads, writes...)...); err != nil {
 		return err
 	}
-	if err := checkLimit(ctx, cfg.Brokers, std(cfg.Job.TxnTimeout), cfg.Log); err != nil {
+	for _, l := range ledgers {
+		writes = append(writes, l.Topic)
+	}
+	if len(writes) > 0 {
+		if err := cfg.Kafka().Rights(ctx, probeID(plan.Graph.Name), writes...); err != nil {
+			return err
+		}
+	}
+	told, err := checkLimit(ctx, cfg)
+	if err != nil {
 		return err
 	}
 	if p.store, err = openBucket(ctx, cfg); err != nil {
@@ -138,6 +156,11 @@ func (p *process) probe(ctx context.Context, plan *job.Plan, cfg Config) (err er
 	}
 	if err := inspect(ctx, p.store, plan); err != nil {
 		return err
+	}
+	if !told {
+		if err := tryLimit(ctx, plan.Graph.Name, cfg); err != nil {
+			return err
+		}
 	}
 	topics := make(map[string]kafka.Topic, len(ledgers))
 	for _, l := range ledgers {

@@ -126,20 +126,3 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
-
-func TestBucketPlaces(t *testing.T) {
-	for bucket, want := range map[string]string{
-		"checkpoints": "checkpoints", "/a/b#c?d%41": "/a/b#c?d%41", "file:///a/b": "/a/b",
-		"file://a/b": "", "file:///": "/", "ftp://a": "", "file:///a?b": "", "s3://": "",
-	} {
-		c := Config{Bucket: bucket}
-		err := c.locate()
-		if (err == nil) != (want != "") || err == nil && c.Bucket != want {
-			t.Errorf("%s: %q, %v; want %q", bucket, c.Bucket, err, want)
-		}
-	}
-	c := Config{Bucket: "s3://b/p/q/"}
-	if err := c.locate(); err != nil || c.S3.Bucket != "b" || c.S3.Prefix != "p/q" {
-		t.Error(c.S3, err)
-	}
-}

@@ -24,7 +24,7 @@ const (
 func (d *Device) Probe(ctx context.Context, topics ...string) error {
 	brokers, err := d.adm.ApiVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("kafka: no broker of %s answers: %w; check the addresses, the network and TLS or SASL settings", strings.Join(d.opts.Brokers, ", "), err)
+		return fmt.Errorf("kafka: no broker of %s answers: %w; %s", strings.Join(d.opts.Brokers, ", "), err, d.opts.Advice(err))
 	}
 	for _, b := range brokers.Sorted() {
 		if b.Err != nil {

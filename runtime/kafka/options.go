@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
 
 	"weir/protocol"
 	"weir/protocol/batch"
@@ -26,7 +28,11 @@ type Options struct {
 	Now func() protocol.Time
 	// Dialer opens connections. Nil: plain TCP.
 	Dialer func(ctx context.Context, network, host string) (net.Conn, error)
-	// Client is added to the options of every client: TLS, SASL, client id.
+	// TLS is how the brokers are spoken to; nil: not by TLS. An empty ServerName is filled in from each address.
+	TLS *tls.Config
+	// SASL is how the client proves who it is; nil: not at all.
+	SASL sasl.Mechanism
+	// Client is added to the options of every client: a client id.
 	Client []kgo.Opt
 	// Logger gets what the outcomes cannot carry: operation, object, cause. Nil: slog.Default.
 	Logger *slog.Logger
@@ -38,13 +44,20 @@ type Options struct {
 	FetchBytes int32
 }
 
+var errNoBrokers = errors.New("kafka: no broker address given; name at least one as host:port")
+
 func (o *Options) fill() error {
 	if len(o.Brokers) == 0 {
-		return errors.New("kafka: no broker address given; name at least one as host:port")
+		return errNoBrokers
 	}
 	if o.Pool == nil {
 		return errors.New("kafka: Options.Pool is nil: batches come from somewhere")
 	}
+	o.defaults()
+	return nil
+}
+
+func (o *Options) defaults() {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -57,7 +70,48 @@ func (o *Options) fill() error {
 	if o.FetchBytes <= 0 {
 		o.FetchBytes = 1 << 20
 	}
-	return nil
+}
+
+// Connect makes a plain client, for questions that no effect asks. It needs no Pool.
+func (o Options) Connect(more ...kgo.Opt) (*kgo.Client, error) {
+	if len(o.Brokers) == 0 {
+		return nil, errNoBrokers
+	}
+	o.defaults()
+	return o.client(more...)
+}
+
+// dialTimeout bounds the opening of a connection, TLS included.
+func (o *Options) dialTimeout() time.Duration { return min(o.IOTimeout, 10*time.Second) }
+
+var errHandshake = errors.New("TLS handshake")
+
+// dial opens a connection, by TLS if the options say so.
+func (o *Options) dial(ctx context.Context, network, host string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.dialTimeout())
+	defer cancel()
+	plain := o.Dialer
+	if plain == nil {
+		plain = new(net.Dialer).DialContext
+	}
+	c, err := plain(ctx, network, host)
+	if err != nil || o.TLS == nil {
+		return c, err
+	}
+	config := o.TLS.Clone()
+	if config.ServerName == "" {
+		name, _, err := net.SplitHostPort(host)
+		if err != nil {
+			name = host
+		}
+		config.ServerName = name
+	}
+	secure := tls.Client(c, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("%w: %w", errHandshake, err)
+	}
+	return secure, nil
 }
 
 // client makes a client with what all clients share; more comes last and wins.
@@ -68,13 +122,19 @@ func (o *Options) client(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.SeedBrokers(seeds...),
 		kgo.WithLogger(clientLog{o.Logger}),
 		kgo.DisableClientMetrics(),
-		kgo.DialTimeout(min(o.IOTimeout, 10*time.Second)),
+		kgo.DialTimeout(o.dialTimeout()),
 		kgo.RetryTimeout(o.IOTimeout),
 		kgo.RequestTimeoutOverhead(max(100*time.Millisecond, min(o.IOTimeout, 10*time.Second))),
 		kgo.MetadataMinAge(100 * time.Millisecond), // the default of 5 s makes a moved leader cost 10 s
 	}
-	if o.Dialer != nil {
+	switch {
+	case o.TLS != nil:
+		opts = append(opts, kgo.Dialer(o.dial))
+	case o.Dialer != nil:
 		opts = append(opts, kgo.Dialer(o.Dialer))
+	}
+	if o.SASL != nil {
+		opts = append(opts, kgo.SASL(o.SASL))
 	}
 	opts = append(append(opts, o.Client...), more...)
 	cl, err := kgo.NewClient(opts...)

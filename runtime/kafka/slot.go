@@ -117,7 +117,30 @@ func (s *slot) begin(ctx context.Context, topics []string) error {
 	if len(leaders) == 0 {
 		return nil
 	}
+	if err := s.know(ctx, topics); err != nil {
+		return err
+	}
 	return s.cl.EnsureProduceConnectionIsOpen(ctx, leaders...)
+}
+
+// nowhere is a partition that no topic has: a record for it fails when the client knows the topic, and is never sent.
+const nowhere = -1
+
+// know makes the client's producer know topics. It learns of a topic by a record for it only, and the first one would
+// wait for it; all are asked for at once, because it asks no more often than MetadataMinAge.
+func (s *slot) know(ctx context.Context, topics []string) error {
+	known := make(chan struct{}, len(topics))
+	for _, topic := range topics {
+		s.cl.TryProduce(ctx, &kgo.Record{Topic: topic, Partition: nowhere}, func(*kgo.Record, error) { known <- struct{}{} })
+	}
+	for range topics {
+		select {
+		case <-known:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // leadersOf is the brokers that lead the partitions of these topics.

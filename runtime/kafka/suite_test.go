@@ -16,7 +16,7 @@ import (
 
 // gaps is what kfake cannot show, and why: rows of the table of where the worlds differ.
 var gaps = map[devicetest.Promise]string{
-	devicetest.ZombieProduce: "kfake opens an empty transaction for a produce that it refuses, so that the same end, repeated after it, is PRODUCER_FENCED; Kafka says OK. TestZombieAfterTheEnd shows the rest",
+	devicetest.EndAfterZombie: "kfake opens an empty transaction for a produce that it refuses, so that the same end, repeated after it, is PRODUCER_FENCED; Kafka says OK. TestZombieAfterTheEnd shows the rest",
 }
 
 // TestSuiteOnKfake runs the one suite of log devices on the fake broker. Its tests run side by side, each on a cluster

@@ -170,7 +170,11 @@ func (w *world) ledger(p prepared) protocol.LedgerRead {
 func (w *world) visible(topic string, partition int) (values []string, next protocol.Offset) {
 	w.t.Helper()
 	s := w.survey(topic)
-	for next = s.Ranges[partition].Start; next < s.Ranges[partition].End; {
+	next = s.Ranges[partition].Start
+	for rounds := 0; next < s.Ranges[partition].End; rounds++ {
+		if rounds > 1000 {
+			w.t.Fatalf("fetch: stuck at %d of %d", next, s.Ranges[partition].End)
+		}
 		f := w.do(w.dev, protocol.Fetch{Topic: topic, TopicID: s.TopicID, Partition: protocol.Partition(partition), From: next, Max: 3}).(protocol.Fetched)
 		if f.Outcome != protocol.OK {
 			w.t.Fatalf("fetch at %d: %v", next, f.Outcome)
@@ -213,6 +217,7 @@ type wires struct {
 	hold    map[int16]bool // requests are kept until let
 	still   string         // the broker at this address stands still: connections are taken, nothing is answered
 	held    []heldRequest
+	dialled int
 }
 
 type heldRequest struct {
@@ -234,7 +239,17 @@ func (ws *wires) dial(ctx context.Context, network, host string) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
+	ws.mu.Lock()
+	ws.dialled++
+	ws.mu.Unlock()
 	return &wire{Conn: c, ws: ws}, nil
+}
+
+// count is how many connections were opened.
+func (ws *wires) count() int {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	return ws.dialled
 }
 
 func (ws *wires) stop(addr string) {

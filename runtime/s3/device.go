@@ -45,7 +45,7 @@ func New(ctx context.Context, o Options) (*Device, error) {
 		o.RequestTimeout = DefaultTimeout
 	}
 	if o.Transport == nil {
-		o.Transport = newTransport()
+		o.Transport = NewTransport(o.TLS)
 	}
 	client, err := o.client(ctx)
 	if err != nil {

@@ -59,7 +59,8 @@ type Options struct {
 	SecretKey    Secret
 	SessionToken Secret
 
-	PathStyle bool // http://host/bucket/key in place of http://bucket.host/key; most servers but AWS need it
+	PathStyle bool        // http://host/bucket/key in place of http://bucket.host/key; most servers but AWS need it
+	TLS       *tls.Config // for https; nil: the system's CAs. Without a Transport only
 	// Transport carries the requests; nil: one of this device's own. It must not repeat a PUT by itself.
 	Transport http.RoundTripper
 	Logger    *slog.Logger // nil: slog.Default()
@@ -185,8 +186,13 @@ func (o oneWrite) RoundTrip(r *http.Request) (*http.Response, error) {
 	return o.next.RoundTrip(r)
 }
 
-// newTransport speaks HTTP/1.1 only, as every S3 server does, and does not compress.
-func newTransport() *http.Transport {
+// NewTransport is what a device without a Transport makes. It speaks HTTP/1.1 only, as every S3 server does, and does not compress.
+func NewTransport(secure *tls.Config) *http.Transport {
+	if secure == nil {
+		secure = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	secure = secure.Clone()
+	secure.DynamicRecordSizingDisabled = true
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	return &http.Transport{
@@ -198,7 +204,7 @@ func newTransport() *http.Transport {
 		MaxIdleConns:          Workers,
 		MaxIdleConnsPerHost:   Workers,
 		WriteBufferSize:       small + 8<<10,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true},
+		TLSClientConfig:       secure,
 		DisableCompression:    true,
 		Protocols:             protocols,
 	}

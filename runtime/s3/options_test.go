@@ -123,7 +123,7 @@ func TestHEADIsOneWrite(t *testing.T) {
 			defer srv.Close()
 			var mu sync.Mutex
 			var writes []int
-			tr := newTransport()
+			tr := NewTransport(nil)
 			dial := tr.DialContext
 			tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 				c, err := dial(ctx, network, addr)

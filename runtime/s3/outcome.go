@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net/http"
 
@@ -88,7 +89,10 @@ func putOutcome(err error) protocol.Outcome {
 // hint is what the operator can do about an error.
 func hint(err error) string {
 	status, _ := answerOf(err)
+	var untrusted x509.UnknownAuthorityError
 	switch {
+	case errors.As(err, &untrusted):
+		return "give the CA that signed the server's certificate (-s3-ca)"
 	case errors.Is(err, errNoETag):
 		return "a proxy seems to answer in place of the server"
 	case errors.Is(err, errSum):

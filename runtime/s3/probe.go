@@ -88,6 +88,9 @@ func (p *probe) conditions() error {
 	key := p.key("conditions")
 	first, err := p.put(key, "", "one")
 	if err != nil {
+		if putOutcome(err) == protocol.Denied {
+			p.keys = nil // nothing is there that could be left behind
+		}
 		return fmt.Errorf("create an object: %w", err)
 	}
 	_, err = p.put(key, "", "two")

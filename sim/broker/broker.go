@@ -10,7 +10,10 @@ import (
 // Options is how a cluster behaves. Defaults gives the usual values.
 type Options struct {
 	Version      int16                    // of EndTxn, the highest that every broker advertises: 5, or 4 for clusters before 4.0
+	Registers    bool                     // at transaction.version 1 clients register partitions before they write; always so at version 4
+	Rotates      bool                     // an abort by the coordinator at the last epoch takes a new producer id, as 4.3 does at transaction.version 2
 	MarkerDelay  func() protocol.Duration // from the decision to the marker, asked for each partition; nil: 5 ms
+	CompactDelay func() protocol.Duration // from a tombstone to when the records that it stands for are gone, asked for each; nil: never
 	Cleanup      protocol.Duration        // between looks for transactions past their timeout
 	MaxTxn       protocol.Duration        // transaction.max.timeout.ms
 	IDExpiry     protocol.Duration        // transactional.id.expiration.ms; zero: never
@@ -20,7 +23,34 @@ type Options struct {
 
 // Defaults is a cluster of today.
 func Defaults() Options {
-	return Options{Version: 5, Cleanup: 10 * protocol.Second, MaxTxn: 15 * protocol.Minute}
+	return Options{Version: 5, Rotates: true, Cleanup: 10 * protocol.Second, MaxTxn: 15 * protocol.Minute}
+}
+
+// Release is what a cluster runs, as far as its answers differ.
+type Release uint8
+
+// The releases that were asked; runtime/conformance has their answers.
+const (
+	Kafka39   Release = 1 + iota // 3.9.2, and clusters before it that verify partitions
+	Kafka4TV1                    // 4.1.1 and 4.3.0 at transaction.version 1
+	Kafka41                      // 4.1.1 at transaction.version 2
+	Kafka43                      // 4.3.0 at transaction.version 2
+)
+
+// Releases are all of them.
+func Releases() []Release { return []Release{Kafka39, Kafka4TV1, Kafka41, Kafka43} }
+
+// Run makes a cluster of these options answer as a release does.
+func (o *Options) Run(r Release) {
+	o.Version, o.Registers, o.Rotates = 5, r <= Kafka4TV1, r == Kafka43
+	if r == Kafka39 {
+		o.Version = 4
+	}
+}
+
+// String is the release's name in reports.
+func (r Release) String() string {
+	return [...]string{"unknown", "3.9", "4.x-TV1", "4.1", "4.3"}[r]
 }
 
 // A Broker is a whole cluster. Its methods take effect at once: what they stand for has reached the cluster.
@@ -48,6 +78,7 @@ func New(net wire.Net, opts Options) *Broker {
 		opts.MarkerDelay = func() protocol.Duration { return 5 * protocol.Millisecond }
 	}
 	protocol.Assert(opts.Version >= 4 && opts.Cleanup > 0 && opts.MaxTxn > 0, "sim/broker: options without version, cleanup or maximum")
+	opts.Registers = opts.Registers || opts.Version < 5
 	return &Broker{net: net, opts: opts, txns: make(map[protocol.TransactionalID]*txn)}
 }
 

@@ -19,6 +19,7 @@ const (
 	ConcurrentTransactions   Code = 51
 	ProducerFenced           Code = 90
 	UnknownTopicID           Code = 100
+	TransactionAbortable     Code = 120
 )
 
 // String is the code's name in Kafka's documentation.
@@ -48,6 +49,8 @@ func (c Code) String() string {
 		return "PRODUCER_FENCED"
 	case UnknownTopicID:
 		return "UNKNOWN_TOPIC_ID"
+	case TransactionAbortable:
+		return "TRANSACTION_ABORTABLE"
 	}
 	return "UNKNOWN"
 }

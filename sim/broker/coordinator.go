@@ -95,14 +95,10 @@ func (b *Broker) become(t *txn, s State) {
 // epoch needs no other word. After an end by version 4 the epoch is still the current one.
 func (b *Broker) register(id protocol.TransactionalID, producer protocol.Producer, p *partition) Code {
 	t := b.txn(id)
-	switch {
-	case t == nil || t.producer.ID != producer.ID:
-		return InvalidProducerIDMapping
-	case t.producer.Epoch != producer.Epoch:
-		return InvalidProducerEpoch
-	case t.state == PrepareCommit || t.state == PrepareAbort:
-		return ConcurrentTransactions
-	case t.state != Ongoing:
+	if code := t.refuses(producer); code != None {
+		return code
+	}
+	if t.state != Ongoing {
 		b.become(t, Ongoing)
 		t.began, t.parts = t.changed, t.parts[:0]
 		b.ongoing = append(b.ongoing, t)
@@ -110,6 +106,44 @@ func (b *Broker) register(id protocol.TransactionalID, producer protocol.Produce
 	}
 	if !slices.Contains(t.parts, p) {
 		t.parts = append(t.parts, p)
+	}
+	return None
+}
+
+// AddPartition is the request by which clients register a partition at transaction.version 1.
+func (b *Broker) AddPartition(id protocol.TransactionalID, producer protocol.Producer, topic string, i protocol.Partition) Code {
+	p := b.partition(topic, i)
+	if p == nil {
+		return UnknownTopicOrPartition
+	}
+	code := b.register(id, producer, p)
+	if code == InvalidProducerEpoch {
+		return ProducerFenced
+	}
+	return code
+}
+
+// verify asks, for a leader that has no transaction of the producer open, whether the partition is registered.
+func (b *Broker) verify(id protocol.TransactionalID, producer protocol.Producer, p *partition) Code {
+	t := b.txn(id)
+	if code := t.refuses(producer); code != None {
+		return code
+	}
+	if t.state != Ongoing || !slices.Contains(t.parts, p) {
+		return TransactionAbortable
+	}
+	return None
+}
+
+// refuses is why a producer cannot write in a transaction now, if it cannot.
+func (t *txn) refuses(producer protocol.Producer) Code {
+	switch {
+	case t == nil || t.producer.ID != producer.ID:
+		return InvalidProducerIDMapping
+	case t.producer.Epoch != producer.Epoch:
+		return InvalidProducerEpoch
+	case t.state == PrepareCommit || t.state == PrepareAbort:
+		return ConcurrentTransactions
 	}
 	return None
 }
@@ -199,7 +233,12 @@ func (b *Broker) prepareAndBump(t *txn, commit bool) {
 	b.prepare(t, commit, writer)
 }
 
+// fenceAndAbort aborts for others than the writer. The last epoch of a producer id is for this alone.
 func (b *Broker) fenceAndAbort(t *txn) {
+	if b.opts.Rotates {
+		b.prepareAndBump(t, false)
+		return
+	}
 	t.producer.Epoch++
 	b.prepare(t, false, t.producer.ID)
 }
@@ -208,9 +247,8 @@ func (b *Broker) fenceAndAbort(t *txn) {
 func (b *Broker) prepare(t *txn, commit bool, writer int64) {
 	b.become(t, prepared(commit))
 	t.unmarked = len(t.parts)
-	if t.unmarked == 0 {
-		b.become(t, completed(commit))
-		return
+	if t.unmarked == 0 { // there is no marker to write, but the completion is an act of its own too
+		b.net.After(b.opts.MarkerDelay(), func() { b.become(t, completed(commit)) })
 	}
 	for _, p := range t.parts {
 		b.net.After(b.opts.MarkerDelay(), func() { b.mark(t, p, commit, writer) })

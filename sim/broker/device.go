@@ -119,8 +119,8 @@ func (d *Device) fence(from protocol.Address, ef protocol.Fence, done func(proto
 func (d *Device) erase(from protocol.Address, ef protocol.Erase, done func(protocol.Event)) {
 	d.net.Call(d.request(from.Node, "Erase", ef.Topic), func() func() {
 		out := protocol.NotFound
-		if d.b.partition(ef.Topic, ef.Partition) != nil {
-			d.b.Feed(ef.Topic, ef.Partition, []KV{{Key: ef.Key}})
+		if p := d.b.partition(ef.Topic, ef.Partition); p != nil {
+			d.b.compactLater(p, ef.Key, d.b.Feed(ef.Topic, ef.Partition, []KV{{Key: ef.Key}}))
 			out = protocol.OK
 		}
 		return func() { done(protocol.Erased{Op: ef.Op, Outcome: out}) }

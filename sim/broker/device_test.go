@@ -40,9 +40,13 @@ type harness struct {
 }
 
 func newHarness(version int16) *harness {
-	n := &net{now: 12345}
 	opts := Defaults()
 	opts.Version = version
+	return harnessOf(opts)
+}
+
+func harnessOf(opts Options) *harness {
+	n := &net{now: 12345}
 	serial := protocol.Duration(0)
 	opts.MarkerDelay = func() protocol.Duration { // partitions become visible apart from each other
 		serial = (serial + 7) % 31
@@ -67,6 +71,9 @@ func (h *harness) Crash(node protocol.NodeID)     { h.device.Crash(node) }
 func (h *harness) Trim(topic string, p protocol.Partition, before protocol.Offset) {
 	h.b.RaiseStart(topic, p, before)
 }
+func (h *harness) AbortByHand(topic string, p protocol.Partition, _ protocol.Producer) {
+	h.b.AbortByHand(topic, p)
+}
 func (h *harness) Feed(topic string, p protocol.Partition, kvs ...devicetest.KV) {
 	h.b.Feed(topic, p, bytesOf(kvs))
 }
@@ -88,10 +95,15 @@ func bytesOf(kvs []devicetest.KV) (out []KV) {
 	return out
 }
 
+// TestPromises runs the one suite of log devices on each release.
 func TestPromises(t *testing.T) {
-	devicetest.TestLog(t, func(*testing.T) devicetest.LogHarness { return newHarness(5) })
-}
-
-func TestPromisesOfVersion4(t *testing.T) {
-	devicetest.TestLog(t, func(*testing.T) devicetest.LogHarness { return newHarness(4) })
+	for _, release := range Releases() {
+		t.Run(release.String(), func(t *testing.T) {
+			devicetest.TestLog(t, func(*testing.T) devicetest.LogHarness {
+				opts := Defaults()
+				opts.Run(release)
+				return harnessOf(opts)
+			})
+		})
+	}
 }

@@ -28,7 +28,11 @@ func (b *Broker) produce(id protocol.TransactionalID, producer protocol.Producer
 	}
 	span := p.openSpan(producer.ID)
 	if span == noSpan || p.spans[span].producer != producer {
-		if code := b.register(id, producer, p); code != None {
+		admit := b.register
+		if b.opts.Registers {
+			admit = b.verify
+		}
+		if code := admit(id, producer, p); code != None {
 			return 0, code
 		}
 		span = noSpan

@@ -48,6 +48,7 @@ func TestDedupIsNotForEver(t *testing.T) {
 	h.b.CreateTopic("out", 1)
 	pair, _ := h.b.InitProducerID("id", 10*protocol.Minute)
 	put := func() protocol.Offset {
+		h.b.AddPartition("id", pair, "out", 0)
 		offset, code := h.b.produce("id", pair, "out", 0, 0, recordsFrom([]KV{{}}))
 		if code != None {
 			t.Fatal(code)
@@ -77,5 +78,26 @@ func TestProduceToNoTopic(t *testing.T) {
 		if _, code := h.b.produce("id", pair, c.topic, c.p, 0, recordsFrom([]KV{{}})); code != UnknownTopicOrPartition {
 			t.Errorf("%s/%d: %v", c.topic, c.p, code)
 		}
+	}
+}
+
+// TestRegisteredWithoutRecords: a registration is an act of its own. The transaction that it begins can be ended, leaves a
+// marker, and shows nothing.
+func TestRegisteredWithoutRecords(t *testing.T) {
+	h := newHarness(4)
+	h.b.CreateTopic("out", 1)
+	pair, _ := h.b.InitProducerID("id", protocol.Minute)
+	if code := h.b.AddPartition("id", pair, "out", 0); code != None {
+		t.Fatal(code)
+	}
+	if code := h.b.EndTxn("id", pair, 4, true); code != None {
+		t.Fatal(code)
+	}
+	h.Sleep(protocol.Second)
+	if _, stable, end := h.b.Offsets("out", 0); stable != 1 || end != 1 || len(h.visible(0)) != 0 {
+		t.Fatalf("stable at %d of %d, visible %v", stable, end, h.visible(0))
+	}
+	if code := h.b.AddPartition("id", pair, "no", 0); code != UnknownTopicOrPartition {
+		t.Fatal(code)
 	}
 }

@@ -29,6 +29,7 @@ type lane struct {
 	partition protocol.Partition
 	next      int32    // sequence number of the next record
 	queue     []*write // the first is on the wire
+	admitted  bool     // registered with the transaction, as far as the client has to see to it
 }
 
 // A write is one Produce.
@@ -164,7 +165,7 @@ func (s *slot) lane(topic string, i protocol.Partition) *lane {
 			return l
 		}
 	}
-	l := &lane{topic: topic, partition: i}
+	l := &lane{topic: topic, partition: i, admitted: !s.d.b.opts.Registers}
 	s.lanes = append(s.lanes, l)
 	return l
 }
@@ -180,9 +181,26 @@ func (w *write) send() {
 		w.s.kill()
 		return
 	}
+	apply := w.apply
+	if !w.l.admitted {
+		apply = w.register
+	}
 	w.s.d.net.Call(wire.Request{
 		Node: w.s.key.node, Kind: "Produce", Object: string(w.s.key.id), Timeout: min(left, w.s.d.opts.Request),
-	}, w.apply, w.send)
+	}, apply, w.send)
+}
+
+// register is the request that goes before the first write to a partition.
+func (w *write) register() func() {
+	code := w.s.d.b.AddPartition(w.s.key.id, w.s.producer, w.l.topic, w.l.partition)
+	return func() {
+		if code == None {
+			w.l.admitted = true
+			w.send()
+			return
+		}
+		w.replied(0, code)
+	}
 }
 
 func (w *write) apply() func() {

@@ -24,7 +24,7 @@ func NewDevice(b *Bucket, net wire.Net, timeout protocol.Duration) *Device {
 func (d *Device) Perform(from protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
 	switch ef := ef.(type) {
 	case protocol.Store:
-		w := &write{bucket: d.bucket, effect: ef, done: done}
+		w := &write{d: d, effect: ef, done: done}
 		d.net.Call(d.request(from, "Store", ef.Key), w.apply, w.lost)
 	case protocol.Load:
 		d.load(from, ef, done)
@@ -41,7 +41,7 @@ func (d *Device) request(from protocol.Address, kind string, key protocol.Object
 
 // A write is one Store on its way.
 type write struct {
-	bucket *Bucket
+	d      *Device
 	effect protocol.Store
 	done   func(protocol.Event)
 
@@ -54,7 +54,7 @@ type write struct {
 func (w *write) apply() func() {
 	body := w.effect.Object.Encode(nil)
 	w.size, w.sum = int64(len(body)), sha256.Sum256(body)
-	version, outcome := w.bucket.store(w.effect.Key, body, w.sum, w.effect.IfMatch)
+	version, outcome := w.d.bucket.store(w.effect.Key, body, w.sum, w.effect.IfMatch, w.d.net.Now())
 	answer := protocol.Stored{Op: w.effect.Op, Outcome: outcome, Version: version, Size: w.size, Sum: w.sum}
 	return func() { w.done(answer) }
 }
@@ -64,10 +64,12 @@ func (w *write) lost() {
 }
 
 func (d *Device) load(from protocol.Address, ef protocol.Load, done func(protocol.Event)) {
+	asked := d.net.Now()
 	d.net.Call(d.request(from, "Load", ef.Key), func() func() {
 		o, outcome := d.bucket.Load(ef.Key)
+		version := o.seen(asked)
 		return func() {
-			done(protocol.Loaded{Op: ef.Op, Outcome: outcome, Version: o.Version, Body: slices.Clone(o.Body)})
+			done(protocol.Loaded{Op: ef.Op, Outcome: outcome, Version: version, Body: slices.Clone(o.Body)})
 		}
 	}, func() { done(protocol.Loaded{Op: ef.Op, Outcome: protocol.Unknown}) })
 }

@@ -143,3 +143,51 @@ func TestKeysAreSorted(t *testing.T) {
 		t.Fatalf("keys: %v", got)
 	}
 }
+
+func TestNoKeyIsAFolder(t *testing.T) {
+	b := New()
+	for _, k := range []protocol.ObjectKey{"HEAD", "runs/1/a", "runs/1/b", "runs/10", "HEAD.old", "runs/1-x"} {
+		b.Store(k, nil, "")
+	}
+	for _, k := range []protocol.ObjectKey{"HEAD/x", "runs", "runs/1", "runs/1/a/b/c"} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q was stored", k)
+				}
+			}()
+			b.Store(k, nil, "")
+		}()
+	}
+}
+
+// A reader whose request is overtaken by replacements gets their bytes, and for some of them the version before: with it
+// nothing can be replaced.
+func TestVersionOfTheObjectBefore(t *testing.T) {
+	old := 0
+	for i := range 16 {
+		h := newHarness()
+		b := h.device.bucket
+		one, _ := b.Store("head", []byte("one"), "")
+		h.fate = func(r wire.Request) fate {
+			if r.Kind == "Load" {
+				return fate{delay: protocol.Second}
+			}
+			return fate{}
+		}
+		overtaken := h.Start(protocol.Address{}, protocol.Load{Op: 1, Key: "head"})
+		body := string(rune('a' + i))
+		two := h.do(protocol.Store{Op: 2, Key: "head", Object: devicetest.Bytes(body), IfMatch: one}).(protocol.Stored)
+		after := h.do(protocol.Load{Op: 3, Key: "head"}).(protocol.Loaded)
+		got := overtaken().(protocol.Loaded)
+		if string(got.Body) != body || after.Version != two.Version || got.Version != one && got.Version != two.Version {
+			t.Fatalf("overtaken %+v, after %+v, stored %+v", got, after, two)
+		}
+		if got.Version == one {
+			old++
+		}
+	}
+	if old == 0 || old == 16 {
+		t.Errorf("%d of 16 had the version before", old)
+	}
+}

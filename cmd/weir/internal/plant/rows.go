@@ -60,7 +60,7 @@ func (f *Field) Unpatched(h *Hunt) (string, error) {
 
 // Row sums up what hunts for m found.
 func Row(m *mutants.Mutant, found []mutants.Found) reports.Mutant {
-	r := reports.Mutant{Name: m.Name, Source: strings.Join(m.Files(), ", "), Breaks: m.Breaks, StandsFor: m.StandsFor, CaughtBy: []string{}}
+	r := reports.Mutant{Name: m.Name, Source: strings.Join(m.Files(), ", "), Breaks: m.Breaks, StandsFor: m.StandsFor, Unseen: m.Unseen, CaughtBy: []string{}}
 	var with, alone []int
 	for i := range found {
 		c := &found[i].With
@@ -76,15 +76,6 @@ func Row(m *mutants.Mutant, found []mutants.Found) reports.Mutant {
 	r.AloneMedian, r.AloneMax = medianMax(alone)
 	r.Caught = r.SeedsMax != mutants.Never
 	return r
-}
-
-// Unreached lists the mutants that are not hunted.
-func Unreached() []reports.Unreached {
-	list := []reports.Unreached{}
-	for _, m := range mutants.Unreached() {
-		list = append(list, reports.Unreached{Name: m.Name, Source: strings.Join(m.Files(), ", "), Breaks: m.Breaks, Needs: m.Needs})
-	}
-	return list
 }
 
 // medianMax are the median, the higher one of two, and the maximum, where Never is above all numbers.
