@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -182,6 +184,13 @@ func TestCheckpoints(t *testing.T) {
 	w.o.Job = "other"
 	w.finds(2, `refuses checkpoints `+w.o.Bucket+`: HEAD belongs to job "counts", not to "other"`)
 	w.o.Job = ""
+	manifest := filepath.Join(w.o.Bucket, "manifest")
+	if err := os.Rename(manifest, manifest+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	w.finds(1, "breaks checkpoints "+w.o.Bucket+": checkpoint 7: manifest/7-2-3 is not in the bucket: somebody removed it")
+	w.put("manifest/7-2-3", []byte("another"))
+	w.finds(1, "breaks checkpoints "+w.o.Bucket+": manifest/7-2-3 is another object than HEAD names")
 	w = newWorld(t)
 	w.o.Brokers = nil
 	w.put("HEAD", []byte("hello"))

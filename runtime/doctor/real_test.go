@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,9 +42,9 @@ func startRealm(t *testing.T) *realm {
 	t.Helper()
 	conformance.Need(t, "kafka")
 	r := &realm{T: t, ca: accesstest.NewCA(t)}
-	ports := []int{35092, 35094, 35096}
+	port := freePort(t, 2, 4, 100)
 	for i, to := range []*string{&r.plain, &r.secure, &r.sas} {
-		*to = fmt.Sprintf("127.0.0.1:%d", ports[i])
+		*to = fmt.Sprintf("127.0.0.1:%d", port+2*i)
 	}
 	cert, key := r.ca.Pair()
 	store := filepath.Join(t.TempDir(), "keystore.pem")
@@ -51,7 +53,7 @@ func startRealm(t *testing.T) *realm {
 	}
 	listeners := fmt.Sprintf("PLAINTEXT://%s,SSL://%s,SASL_SSL://%s", r.plain, r.secure, r.sas)
 	set := []string{
-		"listeners=" + listeners + ",CONTROLLER://127.0.0.1:35192",
+		fmt.Sprintf("listeners=%s,CONTROLLER://127.0.0.1:%d", listeners, port+100),
 		"advertised.listeners =" + listeners, // with a space, which the script does not look for
 		"listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL",
 		"ssl.keystore.type=PEM", "ssl.keystore.location=" + store, "ssl.truststore.type=PEM", "ssl.truststore.location=" + r.ca.File,
@@ -61,7 +63,7 @@ func startRealm(t *testing.T) *realm {
 		`listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required\u003b`,
 		"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users=User:ANONYMOUS",
 	}
-	env := append(os.Environ(), "KAFKA_RUN="+t.TempDir(), "KAFKA_PORT=35092", "KAFKA_SET="+strings.Join(set, ";"), fmt.Sprintf("OWNER=%d", os.Getpid()))
+	env := append(os.Environ(), "KAFKA_RUN="+t.TempDir(), fmt.Sprintf("KAFKA_PORT=%d", port), "KAFKA_SET="+strings.Join(set, ";"), fmt.Sprintf("OWNER=%d", os.Getpid()))
 	script := func(verb string) {
 		cmd := exec.Command("../conformance/kafka.sh", verb)
 		cmd.Env = env
@@ -83,6 +85,25 @@ func startRealm(t *testing.T) *realm {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return r
+}
+
+// freePort is a port that is free, and so are those above it by these distances. It lies below the ports that systems give
+// to clients.
+func freePort(t *testing.T, distances ...int) int {
+	t.Helper()
+	for port := 20000 + os.Getpid()%8000; port < 30000; port += 7 {
+		if !slices.ContainsFunc(append(distances, 0), func(d int) bool {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+d))
+			if err == nil {
+				l.Close()
+			}
+			return err != nil
+		}) {
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
 }
 
 // users makes weir, who may what a job needs, and poor, who may not write transactions.
@@ -198,7 +219,11 @@ func (r *realm) lives() {
 	}
 	o := r.options(s)
 	left := r.killWithOpen(ctx, job, feeder, line, o)
-	r.finds(o, 0, "Kafka 4.", "transaction.version of the cluster: 2", "within 1s of this machine's", "ok       rights accesslog/*", left.ID+": open for")
+	version := []string{"Kafka 4.", "ok       transaction.version of the cluster: 2"}
+	if strings.HasPrefix(os.Getenv("KAFKA_VERSION"), "3.") {
+		version = []string{"Kafka 3.", "warning  transaction.version of the cluster: "}
+	}
+	r.finds(o, 0, append(version, "within 1s of this machine's", "ok       rights accesslog/*", left.ID+": open for")...)
 	r.ends(ctx, o, left)
 	r.byHand()
 }
@@ -212,6 +237,9 @@ func (r *realm) byHand() {
 	aborted := w.open(slot)
 	slot.Slot++
 	marked := w.open(slot)
+	if strings.HasPrefix(os.Getenv("KAFKA_VERSION"), "3.") {
+		aborted.Version = 4 // of EndTxn: it has no other
+	}
 	if _, err := r.adm.CreateTopic(r.Context(), 1, 1, map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}, txn.LedgerTopic(job, "s")); err != nil {
 		r.Fatal(err)
 	}
