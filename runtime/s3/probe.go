@@ -21,6 +21,7 @@ const (
 	probeWriters = 16
 	probeRounds  = 20                      // at most
 	probeLeast   = 4                       // rounds, however slow the bucket is
+	probeLate    = 2 * time.Second         // for removing what was written, when the time is over
 	probeRacing  = 1200 * time.Millisecond // after which no round begins
 )
 
@@ -240,7 +241,11 @@ func (p *probe) checkWinner(key protocol.ObjectKey, body string) error {
 
 // clean removes what the probe wrote, also when its own time has run out.
 func (p *probe) clean() {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), p.d.opt.RequestTimeout)
+	limit := p.d.opt.RequestTimeout
+	if p.ctx.Err() != nil {
+		limit = min(limit, probeLate)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), limit)
 	defer cancel()
 	var group sync.WaitGroup
 	for _, key := range p.keys {
