@@ -22,9 +22,9 @@ import (
 
 const (
 	// examTimeout bounds an examination.
-	examTimeout = 14 * time.Second
+	examTimeout = 12 * time.Second
 	// questionTimeout bounds one question.
-	questionTimeout = 6 * time.Second
+	questionTimeout = 5 * time.Second
 	// intervals is how many checkpoint intervals a transaction should live at least, and how old one that nobody ends is.
 	intervals = 10
 )

@@ -32,8 +32,8 @@ const (
 	exitRefused = 2 // usage, or refused at start
 )
 
-// probeTimeout bounds the questions asked before a job starts.
-const probeTimeout = 12 * time.Second
+// probeTimeout bounds the questions asked before a job starts, so that a refusal comes within 15 s.
+const probeTimeout = 11 * time.Second
 
 // Main runs a job as a process until it finishes, fails for good or is asked to stop: the first SIGINT or SIGTERM asks
 // for a last checkpoint, the second ends at once, which loses nothing but time.
@@ -166,6 +166,8 @@ func (p *process) probe(ctx context.Context, plan *job.Plan, cfg Config) error {
 	for _, l := range ledgers {
 		topics[l.Topic] = kafka.Topic{Partitions: int32(l.Partitions), Compacted: true}
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout) // no question any more
+	defer cancel()
 	return p.log.EnsureTopics(ctx, topics)
 }
 

@@ -136,6 +136,7 @@ func TestRefusedByBucket(t *testing.T) {
 		"clock":          {bucket: &accesstest.Bucket{Ahead: time.Hour}, want: "set this machine's clock right"},
 		"wrong CA":       {secure: ca.Server(), args: []string{"-s3-ca", other.File}, want: "give the CA that signed the server's certificate (-s3-ca)"},
 		"not reachable":  {args: []string{"-s3-endpoint", "http://127.0.0.1:1"}, want: "check that the endpoint is right and reachable"},
+		"silent":         {args: []string{"-s3-endpoint", "http://" + accesstest.Silent(t)}, want: "the server was silent"},
 		"plain, not TLS": {secure: ca.Server(), args: []string{"-s3-endpoint", "http"}, want: "endpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {
