@@ -195,16 +195,20 @@ func (l *lossy) client(opts ...kgo.Opt) *kgo.Client {
 // feed writes words to both partitions, and behind them a transaction that is aborted.
 func (l *lossy) feed(words ...string) {
 	l.t.Helper()
-	ctx, cl := l.t.Context(), l.client(kgo.TransactionalID("feeder"))
 	for _, commit := range []bool{true, false} {
-		if err := cl.BeginTransaction(); err != nil {
-			l.t.Fatal(err)
-		}
+		id := fmt.Sprint("feeder-", commit)
+		ctx, cl := l.t.Context(), l.client(kgo.TransactionalID(id))
+		records := make([]*kgo.Record, len(words))
 		for i, w := range words {
-			cl.Produce(ctx, &kgo.Record{Topic: "in", Partition: int32(i % 2), Value: []byte(w)}, nil)
+			records[i] = &kgo.Record{Topic: "in", Partition: int32(i % 2), Value: []byte(w)}
 		}
-		if err := errors.Join(cl.Flush(ctx), cl.EndTransaction(ctx, kgo.TransactionEndTry(commit))); err != nil {
+		if err := errors.Join(cl.BeginTransaction(), cl.ProduceSync(ctx, records...).FirstErr()); err != nil {
 			l.t.Fatal(err)
+		}
+		req := kmsg.NewPtrEndTxnRequest()
+		req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = id, records[0].ProducerID, records[0].ProducerEpoch, commit
+		if resp, err := req.RequestWith(ctx, cl); err != nil || resp.ErrorCode != 0 {
+			l.t.Fatal(resp, err)
 		}
 	}
 }
