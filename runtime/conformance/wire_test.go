@@ -161,7 +161,7 @@ func (w *wire) write(topic, id string, pid int64, epoch int16, seq int32) (proto
 	t.Topic, t.Partitions = topic, append(t.Partitions, p)
 	req := kmsg.NewPtrProduceRequest()
 	req.TransactionID, req.Acks, req.TimeoutMillis, req.Topics = &id, -1, 10000, append(req.Topics, t)
-	resp, err := w.of(4).Broker(w.leader(topic, 0)).Request(w.ctx, req)
+	resp, err := w.tell(topic, 0, req)
 	if err != nil {
 		return 0, w.name(0, err)
 	}
@@ -184,6 +184,19 @@ func (w *wire) register(topic, id string, pid int64, epoch int16) string {
 		return code != "CT"
 	})
 	return code
+}
+
+// tell sends a request to a partition's leader, once the client has heard of that broker.
+func (w *wire) tell(topic string, partition int32, req kmsg.Request) (resp kmsg.Response, err error) {
+	eventually(w.t, "the client knows the leader of "+topic, func() bool {
+		resp, err = w.of(4).Broker(w.leader(topic, partition)).Request(w.ctx, req)
+		if err == nil || err.Error() != "unknown broker" { // which is said before anything is sent
+			return true
+		}
+		kmsg.NewPtrMetadataRequest().RequestWith(w.ctx, w.of(4))
+		return false
+	})
+	return resp, err
 }
 
 func (w *wire) leader(topic string, partition int32) int {
@@ -217,7 +230,7 @@ func (w *wire) abortByHand(topic string, partition int32, pid int64, epoch int16
 	m.ProducerID, m.ProducerEpoch, m.CoordinatorEpoch, m.Topics = pid, epoch, 0, append(m.Topics, t)
 	req := kmsg.NewPtrWriteTxnMarkersRequest()
 	req.Markers = append(req.Markers, m)
-	got, err := w.of(4).Broker(w.leader(topic, partition)).Request(w.ctx, req)
+	got, err := w.tell(topic, partition, req)
 	if err != nil {
 		return w.name(0, err)
 	}
