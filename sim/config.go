@@ -71,6 +71,9 @@ type Env struct {
 	MarkerDelay func() protocol.Duration
 	// CompactDelay is how long the records of a key live after its tombstone.
 	CompactDelay func() protocol.Duration
+	// Kill takes a node's process away as a loss of power does: nobody is told, and nothing starts it again before the
+	// liveness phase. Call it from Net.After, never while a machine steps.
+	Kill func(node protocol.NodeID)
 }
 
 // Manifests decodes what decides, so that sim needs to know neither format.
