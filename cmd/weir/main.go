@@ -27,6 +27,7 @@ func commands() []command {
 		{"explain", "tell why a scenario file or a seed fails", explain},
 		{"scenarios", "list the scenarios", list},
 		{"mutants", "plant known bugs and count the seeds until each is caught", mutants},
+		{"fifty", "run 50 workers with 1 TB of state in virtual time, and write the page about it", fifty},
 		{"broker", "run the embedded broker in this process, until its standard input ends", serve},
 		{"doctor", "ask brokers and bucket for what a job builds on, and judge", examine},
 		{"txn", "list or abort the open transactions of jobs", transactions},
