@@ -115,8 +115,8 @@ func (c *FiftyCase) warm() int { return 1 + max(1, int(60*protocol.Second/c.Inte
 
 // records is how much input a case needs: up to the death, until it is noticed, restored and caught up.
 func (f *Fifty) records(c FiftyCase) int {
-	restore := span(f.StateBytes()/int64(f.Workers), min(f.Model.Worker, f.Model.Stream*f.Model.Streams)) + span(f.StateBytes(), f.Model.BucketOut) +
-		span(f.StateBytes()/int64(f.Workers), f.Model.Decode)
+	restore := timeOf(f.StateBytes()/int64(f.Workers), min(f.Model.Worker, f.Model.Stream*f.Model.Streams)) + timeOf(f.StateBytes(), f.Model.BucketOut) +
+		timeOf(f.StateBytes()/int64(f.Workers), f.Model.Decode)
 	past := protocol.Duration(c.Past) * protocol.Second / protocol.Duration(f.Rate)
 	gone := past + c.Detect + restore
 	all := protocol.Duration(c.warm())*(c.Interval+2*protocol.Second) + gone + gone/2 + 30*protocol.Second

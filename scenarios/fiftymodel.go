@@ -30,8 +30,8 @@ const (
 	AtSink
 )
 
-// span is the time that n bytes take.
-func span(n, megabytes int64) protocol.Duration {
+// timeOf is the time that n bytes take.
+func timeOf(n, megabytes int64) protocol.Duration {
 	return protocol.Duration(n * 1000 / megabytes)
 }
 
@@ -68,7 +68,7 @@ func (b *fiftyBucket) Perform(from protocol.Address, ef protocol.Effect, done fu
 func (b *fiftyBucket) store(from protocol.Address, ef protocol.Store, done func(protocol.Event)) {
 	n, m := b.run.entries(ef)*b.run.fifty.entry(), &b.run.fifty.Model
 	b.run.stored(ef, n)
-	b.after(from.Node, span(n, m.Encode), func() {
+	b.after(from.Node, timeOf(n, m.Encode), func() {
 		d := b.firstByte(70) + b.transfer(n, &b.up[from.Node], &b.in, m.BucketIn)
 		b.after(from.Node, d, func() { b.inner.Perform(from, ef, done) })
 	})
@@ -85,7 +85,7 @@ func (b *fiftyBucket) loaded(from protocol.Address, ef protocol.Load, ev protoco
 		n = entriesOf(l.Body) * b.run.fifty.entry()
 		b.run.loaded += n
 	}
-	d := b.firstByte(30) + b.transfer(n, &b.down[from.Node], &b.out, m.BucketOut) + span(n, m.Decode)
+	d := b.firstByte(30) + b.transfer(n, &b.down[from.Node], &b.out, m.BucketOut) + timeOf(n, m.Decode)
 	b.after(from.Node, d, func() { done(ev) })
 }
 
@@ -102,9 +102,9 @@ func (b *fiftyBucket) after(node protocol.NodeID, d protocol.Duration, fn func()
 // transfer is when the slowest of the streams, the worker's link and the bucket has carried n bytes more.
 func (b *fiftyBucket) transfer(n int64, link, all *protocol.Time, bucket int64) protocol.Duration {
 	m, now := &b.run.fifty.Model, b.run.net.Now()
-	*link = max(*link, now).Add(span(n, m.Worker))
-	*all = max(*all, now).Add(span(n, bucket))
-	return max(*link, *all, now.Add(span(n, m.Stream*m.Streams))).Sub(now)
+	*link = max(*link, now).Add(timeOf(n, m.Worker))
+	*all = max(*all, now).Add(timeOf(n, bucket))
+	return max(*link, *all, now.Add(timeOf(n, m.Stream*m.Streams))).Sub(now)
 }
 
 // firstByte is a lognormal time around a median in ms, of which one in a hundred is above 5.7 medians and one in ten
