@@ -1,7 +1,7 @@
 package conformance
 
 import (
-	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"os/exec"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"weir/checker"
 )
@@ -69,7 +71,7 @@ func (s *soak) verdict(w *worked) {
 	if w.exits["exit 1"] > s.met["replace-job"] {
 		s.t.Errorf("%s gave up %d times, and was replaced %d times", w.name, w.exits["exit 1"], s.met["replace-job"])
 	}
-	s.independent(w, v.Scope.Records)
+	s.independent(w, h.Fetches)
 }
 
 func verdictWord(v checker.Verdict) string {
@@ -87,21 +89,33 @@ func counts(m map[string]int) string {
 	return strings.Join(out, ", ")
 }
 
-// independent counts the committed records with another implementation of Kafka's client.
-func (s *soak) independent(w *worked, want int) {
+// independent reads the committed records with another implementation of Kafka's client, and compares byte by byte.
+func (s *soak) independent(w *worked, seen []checker.Fetch) {
 	if _, err := exec.LookPath("kcat"); err != nil {
-		s.say("  NOT RUN: there is no kcat to count the records a second time (Debian: apt-get install kcat)")
+		s.say("  NOT RUN: there is no kcat to read the records a second time (Debian: apt-get install kcat)")
 		return
 	}
 	out, err := exec.Command("kcat", "-b", strings.Join(s.kafka.Brokers, ","), "-C", "-t", w.out, "-o", "beginning", "-e", "-q", "-u",
-		"-X", "isolation.level=read_committed", "-f", `%p %o\n`).Output()
+		"-X", "isolation.level=read_committed", "-f", `%p %o %K %k %S %s\n`).Output()
 	if err != nil {
 		s.t.Errorf("kcat: %v", err)
 	}
-	if n := bytes.Count(out, []byte("\n")); n != want {
-		s.t.Errorf("%s: kcat reads %d records, want %d", w.name, n, want)
+	ours := map[string]bool{}
+	for _, f := range seen {
+		for _, r := range f.Records {
+			ours[fmt.Sprintf("%d %d %d %s %d %s\n", f.Partition, r.Offset, len(r.Key), r.Key, len(r.Value), r.Value)] = true
+		}
+	}
+	n, strange := 0, 0
+	for line := range strings.Lines(string(out)) {
+		if n++; !ours[line] {
+			strange++
+		}
+	}
+	if n != len(ours) || strange > 0 {
+		s.t.Errorf("%s: kcat reads %d records, our reader %d, and %d of kcat's are others", w.name, n, len(ours), strange)
 	} else {
-		s.say("  kcat reads %d committed records too", n)
+		s.say("  kcat reads the same %d records", n)
 	}
 }
 
@@ -116,7 +130,27 @@ func (s *soak) hanging() {
 	for _, x := range list.Sorted() {
 		s.t.Errorf("transaction %s is %s", x.TxnID, x.State)
 	}
-	s.say("%d transactions are open", len(list))
+	held := s.heldUp(ctx)
+	s.say("%d transactions are open, %d partitions are held up", len(list), held)
+}
+
+// heldUp counts the partitions whose read_committed readers do not get to the end.
+func (s *soak) heldUp(ctx context.Context) (n int) {
+	stable, err := s.adm.ListCommittedOffsets(ctx)
+	if err != nil {
+		s.t.Errorf("stable offsets: %v", err)
+	}
+	ends, err := s.adm.ListEndOffsets(ctx)
+	if err != nil {
+		s.t.Errorf("end offsets: %v", err)
+	}
+	ends.Each(func(end kadm.ListedOffset) {
+		if at, ok := stable.Lookup(end.Topic, end.Partition); !ok || at.Offset != end.Offset {
+			s.t.Errorf("%s/%d: readers are held up at %d of %d", end.Topic, end.Partition, at.Offset, end.Offset)
+			n++
+		}
+	})
+	return n
 }
 
 func (s *soak) summary() {
