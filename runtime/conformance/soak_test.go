@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -43,7 +44,9 @@ func TestSoak(t *testing.T) {
 		orDefault("KAFKA_VERSION", "4.3.0"), orDefault("S3_SERVER", "versitygw"), *soakRate, len(s.jobs))
 	s.warm()
 	plan := planOf(*soakSeed, length, *soakBrokers, len(s.jobs))
-	for until := time.Now().Add(length); len(plan) > 0 && time.Now().Before(until) && !t.Failed(); plan = plan[1:] {
+	enough, stop := signal.NotifyContext(context.Background(), os.Interrupt) // ends the troubles, not the judgement
+	defer stop()
+	for until := time.Now().Add(length); len(plan) > 0 && time.Now().Before(until) && enough.Err() == nil && !t.Failed(); plan = plan[1:] {
 		s.meet(plan[0])
 	}
 	s.judge()
@@ -64,6 +67,7 @@ type soak struct {
 	kafka *Kafka
 	s3    *S3
 	toxi  *toxi
+	taps  taps
 	adm   *kadm.Client
 	jobs  []*worked
 	met   map[string]int
@@ -111,7 +115,7 @@ func newSoak(t *testing.T) *soak {
 	var through []string
 	for i, to := range s.kafka.Behind {
 		addr := fmt.Sprintf("127.0.0.1:%d", first+i)
-		s.must(s.toxi.proxy(fmt.Sprint("broker-", i+1), addr, to))
+		s.must(s.toxi.proxy(fmt.Sprint("broker-", i+1), addr, s.taps.stand(t, i+1, to)))
 		through = append(through, addr)
 	}
 	s.adm = kadm.NewClient(client(t, s.kafka.Brokers))
@@ -260,20 +264,35 @@ func (s *soak) warm() {
 	}
 }
 
-// grows waits until a job has decided two more checkpoints and shown more results. It is where a job that is stuck is found.
+// grows waits until a job has decided two more checkpoints and shown more results. It is where a job that is stuck is
+// found. What takes long is told with the machine's load: one that hardly gets a CPU is not stuck.
 func (s *soak) grows(w *worked, after string) {
 	s.t.Helper()
-	seen, decided, began := w.read.seen(), w.gate.newest(), time.Now()
+	seen, decided, began, told := w.read.seen(), w.gate.newest(), time.Now(), false
 	for w.read.seen() <= seen || w.gate.newest() < decided+2 {
-		if time.Since(began) > 3*time.Minute {
-			s.say("%s is STUCK after %s: %d results, checkpoint %d", w.name, after, w.read.seen(), w.gate.newest())
+		if d := time.Since(began); d > 2*time.Minute && !told {
+			s.say("  %s has decided fewer than 2 checkpoints in %v after %s: %d results, checkpoint %d, load %s", w.name, d.Round(time.Second), after, w.read.seen(), w.gate.newest(), load())
+			told = true
+		} else if d > 8*time.Minute {
+			s.say("%s is STUCK after %s: %d results, checkpoint %d, load %s", w.name, after, w.read.seen(), w.gate.newest(), load())
+			w.signal(syscall.SIGQUIT) // its goroutines go to its log
 			s.t.Fatalf("%s is stuck after %s", w.name, after)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	if d := time.Since(began); d > 15*time.Second {
-		s.say("  %s was back %v after %s", w.name, d.Round(100*time.Millisecond), after)
+		s.say("  %s was back %v after %s, load %s", w.name, d.Round(100*time.Millisecond), after, load())
 	}
+}
+
+// load is the machine's.
+func load() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	one, _, _ := strings.Cut(string(b), " ")
+	return one
 }
 
 // within is a context for questions to the cluster.

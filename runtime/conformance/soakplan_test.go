@@ -16,17 +16,33 @@ type trouble struct {
 	kind   string
 	target int           // of a broker, from 1; of a job, from 0
 	last   time.Duration // zero for what has no length
+	also   int           // a job, from 1, that is killed meanwhile; 0: none
+	at     time.Duration // when that is, from the trouble's begin
 }
 
-// String is the trouble as a line of the log: "after 7.3s kill-broker 2 for 4.1s".
+// String is the trouble as a line of the log: "after 7.3s kill-broker 2 for 4.1s", or with " kill-job 1 at 2.2s" behind it.
 func (f trouble) String() string {
-	return fmt.Sprintf("after %v %s %d for %v", f.after, f.kind, f.target, f.last)
+	s := fmt.Sprintf("after %v %s %d for %v", f.after, f.kind, f.target, f.last)
+	if f.also > 0 {
+		s += fmt.Sprintf(" kill-job %d at %v", f.also-1, f.at)
+	}
+	return s
 }
 
 func parseTrouble(line string) (f trouble, err error) {
 	w := strings.Fields(line)
+	if len(w) == 10 && w[6] == "kill-job" && w[8] == "at" {
+		if f.also, err = strconv.Atoi(w[7]); err != nil {
+			return f, err
+		}
+		if f.at, err = time.ParseDuration(w[9]); err != nil {
+			return f, err
+		}
+		f.also++
+		w = w[:6]
+	}
 	if len(w) != 6 || w[0] != "after" || w[4] != "for" {
-		return f, fmt.Errorf("%q is not: after TIME KIND TARGET for TIME", line)
+		return f, fmt.Errorf("%q is not: after TIME KIND TARGET for TIME, or that with: kill-job JOB at TIME", line)
 	}
 	f.kind = w[2]
 	if f.after, err = time.ParseDuration(w[1]); err != nil {
@@ -66,9 +82,10 @@ var troubles = []struct {
 	{"s3-blackhole", 1, 10 * time.Second},
 }
 
-// plan draws the troubles of a soak, one after the other: what heals has healed before the next.
+// planOf draws the troubles of a soak, one after the other: what heals has healed before the next. Half of those that
+// befall a service go with the death of a job, which has to recover from it in a broken world.
 func planOf(seed uint64, length time.Duration, brokers, jobs int) (plan []trouble) {
-	r := rand.New(rand.NewPCG(seed, 0))
+	r, also := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
 	var deck []int
 	for i, k := range troubles {
 		deck = append(deck, slices.Repeat([]int{i}, k.weight)...)
@@ -85,6 +102,9 @@ func planOf(seed uint64, length time.Duration, brokers, jobs int) (plan []troubl
 		if k.most > 0 {
 			f.last = tenths(r, time.Second, k.most)
 		}
+		if !strings.Contains(f.kind, "-job") && also.IntN(2) == 0 {
+			f.also, f.at = 1+also.IntN(jobs), tenths(also, 0, f.last)
+		}
 		at += f.after + f.last
 		plan = append(plan, f)
 	}
@@ -100,15 +120,18 @@ func TestSoakPlan(t *testing.T) {
 	if !slices.Equal(a, b) || slices.Equal(a, planOf(8, time.Hour, 3, 2)) {
 		t.Error("a seed is one plan")
 	}
-	kinds := map[string]int{}
+	kinds, both := map[string]int{}, 0
 	for _, f := range a {
 		kinds[f.kind]++
+		if both += min(f.also, 1); f.at > f.last {
+			t.Errorf("%v: a job dies when it is over", f)
+		}
 		if back, err := parseTrouble(f.String()); err != nil || back != f {
 			t.Errorf("%v is read as %v, %v", f, back, err)
 		}
 	}
-	if len(kinds) != len(troubles) {
-		t.Errorf("an hour has %d of %d kinds: %v", len(kinds), len(troubles), kinds)
+	if len(kinds) != len(troubles) || both == 0 {
+		t.Errorf("an hour has %d of %d kinds, %d with a job's death: %v", len(kinds), len(troubles), both, kinds)
 	}
 	if _, err := parseTrouble("after 1s nothing"); err == nil {
 		t.Error("not a trouble, and no error")

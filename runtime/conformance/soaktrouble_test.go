@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -16,6 +17,15 @@ func (s *soak) meet(f trouble) {
 	time.Sleep(f.after)
 	s.say("%v", f)
 	s.met[f.kind]++
+	if f.also > 0 {
+		var killed sync.WaitGroup
+		defer killed.Wait() // before the next one
+		killed.Go(func() {
+			time.Sleep(f.at)
+			s.jobs[f.also-1].kill()
+		})
+		s.met["kill-job-meanwhile"]++
+	}
 	switch where, what, _ := strings.Cut(f.kind, "-"); {
 	case strings.HasSuffix(f.kind, "job") || strings.Contains(f.kind, "-job-"):
 		s.troubleJob(f, s.jobs[f.target])
@@ -108,42 +118,29 @@ func (s *soak) held(w *worked, h hold) bool {
 	}
 }
 
-// troubleCommit strikes the broker that coordinates one of the job's transactions, when the job has decided a checkpoint
-// and sends EndTxn.
+// troubleCommit strikes the broker that is sent the job's next EndTxn, within 5 ms of that.
 func (s *soak) troubleCommit(f trouble, w *worked) {
-	broker := s.coordinator(w)
-	proc := s.brokerProcess(broker)
-	s.held(w, atDecision)
-	decided := time.Now()
-	time.Sleep(time.Duration((f.after+f.last)/(100*time.Millisecond)*7%51) * 100 * time.Microsecond) // 0 to 5 ms, by the plan
+	var e ending
+	select {
+	case e = <-s.taps.next(w.name):
+	case <-time.After(2 * time.Minute):
+		s.t.Fatalf("%s ends no transaction", w.name)
+	}
+	strike := time.Duration((f.after+f.last)/(100*time.Millisecond)*7%31) * 100 * time.Microsecond // 0 to 3 ms, by the plan
+	time.Sleep(time.Until(e.at.Add(strike)))
+	proc := s.brokerProcess(e.broker)
 	if f.kind == "kill-coordinator-at-commit" {
 		proc.Kill()
 	} else {
 		proc.Signal(syscall.SIGSTOP)
 	}
-	s.say("  broker %d coordinates %s, struck %v after the decision reached the bucket", broker, w.name, time.Since(decided).Round(10*time.Microsecond))
+	s.say("  broker %d was struck %v after an EndTxn of %s had come to it", e.broker, time.Since(e.at).Round(10*time.Microsecond), w.name)
 	time.Sleep(f.last)
 	if f.kind == "kill-coordinator-at-commit" {
-		s.must(s.kafka.Restart(broker))
+		s.must(s.kafka.Restart(e.broker))
 	} else {
-		s.must(s.kafka.Resume(broker))
+		s.must(s.kafka.Resume(e.broker))
 	}
-}
-
-// coordinator is the broker that coordinates one of the job's open transactions, or 1.
-func (s *soak) coordinator(w *worked) int {
-	ctx, cancel := within(20 * time.Second)
-	defer cancel()
-	list, err := s.adm.ListTransactions(ctx, nil, nil)
-	if err != nil {
-		return 1
-	}
-	for _, x := range list.Sorted() {
-		if strings.HasPrefix(x.TxnID, w.name+"/") && (x.State == "Ongoing" || x.State == "Empty") {
-			return int(x.Coordinator)
-		}
-	}
-	return 1
 }
 
 func (s *soak) brokerProcess(i int) *os.Process {
