@@ -50,7 +50,7 @@ func serve(t *testing.T) *served {
 
 // device is a device that reaches the bucket over wires.
 func (s *served) device(t *testing.T, timeout time.Duration) *harness {
-	tr := newTransport()
+	tr := NewTransport(nil)
 	tr.DialContext = s.wires.dial
 	o := options(tr)
 	o.Endpoint, o.RequestTimeout = s.url, timeout
