@@ -25,7 +25,12 @@
 // # Stages
 //
 // The operators between two shuffles are fused into the code of one stage, a chain of closures without allocation or
-// type assertion per record. A stage begins at [From] or [Aggregate] and bears its id; each [To] is a stage of its own.
+// type assertion per record. A stage begins at [From], [Aggregate] or [Process] and bears its id; each [To] is a stage of its own.
+//
+// # State
+//
+// Keyed state is what [Aggregate] folds into, or the handles of a [Process]: a value, a map or a list per key. It is in
+// checkpoints, and after a crash it is again what it was at the checkpoint that the output continues from. Nothing else is.
 //
 // # What functions may do
 //

@@ -2,6 +2,7 @@ package weir_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -89,6 +90,51 @@ func ExampleUnion() {
 	// Output: [X=1 Y=1 X=2] <nil>
 }
 
+// Sessions: what a user clicked between "begin" and "end" comes out together, once each.
+func ExampleProcess() {
+	factory := func() *weir.Job {
+		j := weir.New("sessions")
+		web := weir.From(j, "web", weir.Topic("web", weir.String{}))
+		app := weir.From(j, "app", weir.Topic("app", weir.String{}))
+		byUser := weir.KeyBy(weir.Union(web, app), func(s string) string { return strings.Fields(s)[0] }, weir.Interned(), weir.String{})
+		open := weir.NewValueState("open", weir.Int64{})                // sessions so far, while one is open
+		pages := weir.NewListState("pages", weir.String{})              // in order
+		times := weir.NewMapState("times", weir.String{}, weir.Int64{}) // by page, over all sessions
+		sessions := weir.Process(byUser, "sessions", func(c *weir.Context[string, string], click string) error {
+			switch page := strings.Fields(click)[1]; page {
+			case "begin":
+				n, _ := open.Get()
+				open.Set(n + 1)
+				pages.Clear()
+			case "end":
+				n, _ := open.Get()
+				c.Emit(fmt.Sprintf("%s %d: %s, home %d times", c.Key(), n, slices.Collect(pages.All()), first(times.Get("home"))))
+			default:
+				pages.Append(page)
+				times.Put(page, first(times.Get(page))+1)
+			}
+			return nil
+		}, open, pages, times)
+		weir.To(sessions, "out", weir.SinkTopic("out", weir.String{}.Append, weir.String{}.Append))
+		return j
+	}
+	out, err := runGraph(factory, map[string][]string{
+		"web": {"ann begin", "ann home", "bob begin", "ann cart", "ann end"},
+		"app": {"ann begin", "ann home", "ann end", "bob end"},
+	})
+	for i := range out["out"].Len() {
+		fmt.Printf("%s\n", out["out"].Value(i))
+	}
+	fmt.Println(err)
+	// Output:
+	// ann 1: [home cart], home 1 times
+	// ann 2: [home], home 2 times
+	// bob 1: [], home 0 times
+	// <nil>
+}
+
+func first(n int64, _ bool) int64 { return n }
+
 func ExampleGraph_mistakes() {
 	_, err := weir.Graph(func() *weir.Job {
 		j := weir.New("wordcount")
@@ -100,6 +146,6 @@ func ExampleGraph_mistakes() {
 	fmt.Println(err)
 	// Output:
 	// job "wordcount": Filter "lines": the id is taken by From "lines": ids name state and must be unique
-	// job "wordcount": KeyBy after Filter "lines": the keyed stream is never aggregated: pass it to Aggregate, or remove it
+	// job "wordcount": KeyBy after Filter "lines": nothing uses the keyed stream: pass it to Aggregate or Process, or remove it
 	// job "wordcount": it has no sink: end a stream with To
 }

@@ -143,7 +143,7 @@ func (j *Job) check() error {
 			sinks++
 		case len(n.users) > 0:
 		case n.verb == "KeyBy":
-			errs = append(errs, fmt.Errorf("%s: the keyed stream is never aggregated: pass it to Aggregate, or remove it", n))
+			errs = append(errs, fmt.Errorf("%s: nothing uses the keyed stream: pass it to Aggregate or Process, or remove it", n))
 		default:
 			errs = append(errs, fmt.Errorf("%s: nothing uses its stream: end it in a sink with To, or remove it", n))
 		}

@@ -27,7 +27,7 @@ func TestMistakes(t *testing.T) {
 		{"never aggregated", func(s weir.Stream[string]) {
 			toOut(s)
 			weir.KeyBy(s, identity, weir.String{}, weir.String{})
-		}, `KeyBy after From "lines": the keyed stream is never aggregated`},
+		}, `KeyBy after From "lines": nothing uses the keyed stream`},
 		{"duplicate", func(s weir.Stream[string]) { toOut(weir.Map(s, "out", identity)) }, `To "out": the id is taken by Map "out"`},
 		{"empty id", func(s weir.Stream[string]) { toOut(weir.Map(s, "", identity)) }, `Map "" after From "lines": an id must not be empty`},
 		{"slash", func(s weir.Stream[string]) { toOut(weir.Map(s, "a/b", identity)) }, `Map "a/b": an id must not be empty and has no slash`},

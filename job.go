@@ -30,7 +30,7 @@ type node struct {
 	stage          int
 	topic          string
 	bounded, keyed bool
-	// root makes the code that begins a stage here; nil unless From or Aggregate.
+	// root makes the code that begins a stage here; nil unless From, Aggregate or Process.
 	root func(*chain) func(*batch.Batch)
 	// enter makes the func(T) that takes a record of an input further; nil where a stage begins.
 	enter func(*chain) any

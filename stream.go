@@ -106,7 +106,7 @@ type Keyed[K comparable, T any] struct {
 }
 
 // KeyBy gives each record a key; kc and vc encode key and record on their way to the task that owns the key, and key
-// bytes are state keys, so that changing kc loses state. KeyBy has no id: its failures bear that of the first Aggregate.
+// bytes are state keys, so that changing kc loses state. KeyBy has no id: its failures bear that of the first operator that uses it.
 func KeyBy[K comparable, T any](s Stream[T], key func(T) K, kc Codec[K], vc Codec[T]) Keyed[K, T] {
 	n := s.then("KeyBy", "")
 	n.must(key != nil, "the key function")
