@@ -8,7 +8,7 @@ import (
 
 // All is every scenario, in the order in which a sweep takes them.
 func All() []*Scenario {
-	all := []*Scenario{linear(), fanIn(), shuffle(), twoSinks(), bounded(), boundedAborted(), hashChain(), AccessLog(), chain()}
+	all := []*Scenario{linear(), fanIn(), shuffle(), twoSinks(), bounded(), boundedAborted(), hashChain(), AccessLog(), chain(), recent()}
 	for _, s := range all {
 		s.Stops = !s.Finishes
 	}
@@ -77,6 +77,12 @@ func boundedAborted() *Scenario {
 func hashChain() *Scenario {
 	s := of(jobs.HashChain(), "a hash chain per key over two input partitions: the order is a search")
 	s.Spec = chained("hashchain-out")
+	return s
+}
+
+func recent() *Scenario {
+	s := of(jobs.Recent(), "a value, a list and a map per key, of two topics together, given up again and again")
+	s.Spec = remembered("recent-out")
 	return s
 }
 

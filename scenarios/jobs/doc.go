@@ -15,9 +15,15 @@
 //	copy    "id=<id>"
 //	count   "id=<id> n=<count>"  how many inputs of this key there were so far, this one included, in decimal
 //	hash    "id=<id> h=<hash>"   the key's chain after this input, 16 hex digits in lower case
+//	recent  "id=<id> n=<count> last=<ids> ends=<counts>", see below
 //
 // The chain of a key begins at 0. An input makes h the 64-bit FNV-1a hash of the 8 bytes of h, big-endian, followed by
 // the bytes of the id. It depends on the order of the inputs.
+//
+// In form recent, count is as in form count; ids are the key's last three, this one included, the oldest first, with
+// commas between them; counts are, for each last character that ids of the key had so far, the character and how many had
+// it, in the order of the characters, with commas between them, but a count that reaches three is taken away instead.
+// After its sixteenth input a key begins anew, as if it had had none.
 //
 // # Jobs
 //
@@ -32,6 +38,7 @@
 //	chainfirst   chain-in (2)            chain-mid (copy)                          its output is the input of chainsecond
 //	chainsecond  chain-mid (2)           chain-out (count)                         a value of chain-mid not of form copy fails it
 //	hashchain    hashchain-in (2)        hashchain-out (hash)                      not commutative
+//	recent       recent-a, recent-b (2)  recent-out (recent)                       a value, a list and a map per key
 //
 // Records of one key and one input partition keep their order up to the output; of chainsecond, which reads chain-mid,
 // this holds for the partitions of chain-mid, and so for those of chain-in too, as long as chain-mid does not grow.

@@ -14,7 +14,7 @@ type Job struct {
 
 // All is every job, in the order of the package's documentation.
 func All() []Job {
-	return []Job{Linear(), FanIn(), Shuffle(), TwoSinks(), Bounded(), ChainFirst(), ChainSecond(), HashChain()}
+	return []Job{Linear(), FanIn(), Shuffle(), TwoSinks(), Bounded(), ChainFirst(), ChainSecond(), HashChain(), Recent()}
 }
 
 // Named is the job of a name.

@@ -95,6 +95,9 @@ func TestFormats(t *testing.T) {
 			map[string][]string{"chain-out": {counted[0], counted[2]}}},
 		{HashChain(), map[string][]string{"hashchain-in": {"a:1", "b:1", "a:2"}},
 			map[string][]string{"hashchain-out": {"a id=a:1 h=aa621edb61719989", "b id=b:1 h=c56eaddb7110fbb4", "a id=a:2 h=36f544ec3a0ae961"}}},
+		{Recent(), map[string][]string{"recent-a": {"a:1", "a:2", "a:1x", "b:1"}, "recent-b": {"a:y1", "a:z1"}},
+			map[string][]string{"recent-out": {"a id=a:1 n=1 last=a:1 ends=11", "a id=a:2 n=2 last=a:1,a:2 ends=11,21", "a id=a:1x n=3 last=a:1,a:2,a:1x ends=11,21,x1",
+				"b id=b:1 n=1 last=b:1 ends=11", "a id=a:y1 n=4 last=a:2,a:1x,a:y1 ends=12,21,x1", "a id=a:z1 n=5 last=a:1x,a:y1,a:z1 ends=21,x1"}}},
 	} {
 		got := run(t, c.job, c.in)
 		for _, topic := range c.job.Outputs {
