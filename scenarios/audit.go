@@ -3,6 +3,7 @@ package scenarios
 import (
 	"weir"
 	"weir/checker"
+	"weir/faults"
 	"weir/sim"
 )
 
@@ -10,6 +11,15 @@ import (
 // that differs.
 func (s *Scenario) Audit(seed uint64, opt Options) sim.Result {
 	return sim.Audit(func() sim.Config { return s.config(seed, opt) })
+}
+
+// StageOf is the id of the stage that a task of a seed's first job belongs to, or "".
+func (s *Scenario) StageOf(seed uint64, task int) string {
+	p := s.plan(s.Factory, s.draw(faults.NewChoice(seed)).cfg)
+	if task < 1 || task > len(p.Tasks) {
+		return ""
+	}
+	return p.Graph.Stages[p.Tasks[task-1].Stage].ID
 }
 
 // Canary is a scenario whose job is not deterministic: it shows that an audit can fail. It is in no list.

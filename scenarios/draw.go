@@ -25,6 +25,7 @@ type drawn struct {
 // draw makes the configuration of a seed.
 func (s *Scenario) draw(c *faults.Choice) drawn {
 	out := s.drawJob(c.Stream("configuration"))
+	out.topology = s.processes(out.topology)
 	if s.Second != nil {
 		d := c.Stream("second configuration")
 		also := *s
@@ -93,6 +94,24 @@ func topology(d *faults.Stream) sim.Topology {
 		return sim.Topology{Coordinators: []protocol.NodeID{1, 2}, Workers: []protocol.NodeID{11, 12}}
 	}
 	return sim.Topology{Coordinators: []protocol.NodeID{1, 2}, Workers: []protocol.NodeID{11, 12, 13}}
+}
+
+// processes is the topology with the number of processes that the scenario fixes, if it does: one for all; or a
+// coordinator and a worker; or a coordinator, its stand-by, and workers.
+func (s *Scenario) processes(drawn sim.Topology) sim.Topology {
+	switch s.Processes {
+	case 0:
+		return drawn
+	case 1:
+		return sim.Topology{Coordinators: []protocol.NodeID{1}, Workers: []protocol.NodeID{1}}
+	case 2:
+		return sim.Topology{Coordinators: []protocol.NodeID{1}, Workers: []protocol.NodeID{11}}
+	}
+	t := sim.Topology{Coordinators: []protocol.NodeID{1, 2}}
+	for w := range s.Processes - 2 {
+		t.Workers = append(t.Workers, protocol.NodeID(11+w))
+	}
+	return t
 }
 
 // apart is the topology with nodes that no first job has.

@@ -23,6 +23,8 @@ type Scenario struct {
 	// Parallelism is what the job is meant for; seeds draw others too unless Fixed.
 	Parallelism int
 	Fixed       bool
+	// Processes fixes how many processes there are; zero: drawn.
+	Processes int
 	// Finishes says that the job's input is bounded: it must end by itself.
 	Finishes bool
 	// Stops says that the operator stops one seed in eight on the way.

@@ -34,7 +34,8 @@ func TestChoose(t *testing.T) {
 			set(t, "test.short", "false")
 			t.Setenv("WEIR_SEED", c.seedEnv)
 			t.Setenv("WEIR_SEEDS", c.seedsEnv)
-			first, n, err := (&check{seeds: 50}).choose()
+			p, err := (&check{t: t, seeds: 50}).choose()
+			first, n := p.first, p.seeds
 			switch {
 			case c.wrong != "":
 				if err == nil || !strings.Contains(err.Error(), c.wrong) {
@@ -51,7 +52,8 @@ func TestShort(t *testing.T) {
 	set(t, "test.short", "true")
 	set(t, "weir.seeds", "")
 	for seeds, want := range map[int]int{200: 40, 4: 1} {
-		if _, n, _ := (&check{seeds: seeds}).choose(); n != want {
+		p, _ := (&check{t: t, seeds: seeds}).choose()
+		if n := p.seeds; n != want {
 			t.Errorf("%d of %d seeds, want %d", n, seeds, want)
 		}
 	}

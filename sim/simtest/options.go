@@ -55,6 +55,29 @@ func Partitions(n int) Option {
 	}
 }
 
+// Shape is what a job runs on. A zero field leaves it to the seed.
+type Shape struct {
+	Parallelism int // as Parallelism
+	Partitions  int // as Partitions
+	// Processes is 1 to 9: one for all, as in production today; or a coordinator and a worker; or a coordinator, its
+	// stand-by, and workers. Without it a seed draws 1, 3, 4 or 5.
+	Processes int
+}
+
+// Topology fixes what a job runs on.
+func Topology(s Shape) Option {
+	return func(c *check) {
+		if s.Parallelism != 0 {
+			Parallelism(s.Parallelism)(c)
+		}
+		if s.Partitions != 0 {
+			Partitions(s.Partitions)(c)
+		}
+		c.scenario.Processes = s.Processes
+		c.want(s.Processes >= 0 && s.Processes <= mostProcesses, "Topology with %d processes: they must be 1 to %d", s.Processes, mostProcesses)
+	}
+}
+
 // Interval fixes the virtual time between checkpoints, a time.Duration; without it a seed draws 200 ms to 5 minutes.
 func Interval[D ~int64](d D) Option {
 	return func(c *check) {

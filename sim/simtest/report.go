@@ -23,6 +23,11 @@ type failure struct {
 	name    string
 	nth, of int
 	digest  uint64 // of the second run
+	differs string // where the two begin to differ
+	small   *shrunk
+	kept    *failFile
+	keptErr error
+	old     *failFile // that was run again
 }
 
 // String tells the verdict, what led to it, and how to repeat it.
@@ -30,16 +35,58 @@ func (f *failure) String() string {
 	var b strings.Builder
 	if f.digest != f.Run.Digest {
 		fmt.Fprintf(&b, "not deterministic: two runs of one seed differ (digests %016x and %016x).\n"+
-			"A function of the job depends on something that a seed does not fix: a clock, randomness, the order of a map, or a variable that outlives a call of the factory. The first run: ", f.Run.Digest, f.digest)
+			"A function of the job depends on something that a seed does not fix: a clock, randomness, the order of a map, or a variable that outlives a call of the factory.\n%s\nweir vet, on the packages of the job, finds most of these. The first run: ", f.Run.Digest, f.digest, f.differs)
+	}
+	if f.old != nil {
+		fmt.Fprintf(&b, "%s fails again: ", f.old.path)
 	}
 	f.verdict(&b)
-	fmt.Fprintf(&b, "\n\nseed %#x (%d of %d); %d faults struck", f.Seed, f.nth+1, f.of, f.Run.Faults.Total())
+	fmt.Fprintf(&b, "\n\nseed %#x (%s); %d faults struck", f.Seed, f.place(), f.Run.Faults.Total())
 	if f.Run.Faults.Total() > 0 {
 		fmt.Fprintf(&b, ": %s", tally(&f.Run.Faults))
 	}
 	moments(&b, f.Run.Fired)
+	f.needed(&b)
 	fmt.Fprintf(&b, "\n\nrepeat: %s", f.command())
 	return b.String()
+}
+
+// needed tells which faults are enough.
+func (f *failure) needed(b *strings.Builder) {
+	if f.small == nil {
+		return
+	}
+	s := f.small
+	switch {
+	case len(s.faults) == 0:
+		b.WriteString("\n\nit needs no fault at all: the same seed fails without any")
+	case s.whole && len(s.faults) == 1:
+		b.WriteString("\n\nit needs this fault, and passes without it:")
+	case s.whole:
+		fmt.Fprintf(b, "\n\nit needs these %d faults, and passes without any one of them:", len(s.faults))
+	default:
+		fmt.Fprintf(b, "\n\nit needs no more than these %d faults (there was no time to find out if fewer do; see -%s):", len(s.faults), shrinkFlag)
+	}
+	told := s.Run.Fired[:min(len(s.Run.Fired), mostFaults)]
+	for _, x := range told {
+		fmt.Fprintf(b, "\n  %6d ms  %v, phase %v", ms(int64(x.At)), x.ID, x.Phase)
+	}
+	if n := len(s.Run.Fired) - len(told); n > 0 {
+		fmt.Fprintf(b, "\n  and %d more", n)
+	}
+	if f.keptErr != nil {
+		fmt.Fprintf(b, "\nthey could not be kept in a fail file: %v", f.keptErr)
+	} else {
+		fmt.Fprintf(b, "\nkept in %s, which this test runs first from now on", f.kept.path)
+	}
+}
+
+// place is which one of the test's seeds this is.
+func (f *failure) place() string {
+	if f.of == 0 {
+		return fmt.Sprintf("the %dth", f.nth+1)
+	}
+	return fmt.Sprintf("%d of %d", f.nth+1, f.of)
 }
 
 // verdict tells what is wrong, first of all what users of the output would see.
@@ -133,6 +180,9 @@ func moments(b *strings.Builder, fired []sim.Fired) {
 // command is what repeats the seed.
 func (f *failure) command() string {
 	run := "^" + strings.ReplaceAll(f.name, "/", "$/^") + "$"
+	if f.old != nil {
+		return fmt.Sprintf("go test %s -run '%s' -%s=%s", folder(), run, replayFlag, f.old.path)
+	}
 	return fmt.Sprintf("go test %s -run '%s' -%s=%#x", folder(), run, seedFlag, f.Seed)
 }
 

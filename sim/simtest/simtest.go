@@ -3,7 +3,11 @@ package simtest
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"weir"
 	"weir/checker"
@@ -17,6 +21,8 @@ const (
 	defaultPartitions = 3
 	// mostTasks is the number of key groups in simulated runs.
 	mostTasks = 16
+	// mostProcesses bounds a topology.
+	mostProcesses = 9
 	// restartLimit is more restarts in a row than faults cause: a job that needs more fails by itself.
 	restartLimit = 20
 	// again says that one in so many seeds that pass is run twice.
@@ -34,17 +40,31 @@ func Check(t testing.TB, factory func() *weir.Job, opts ...Option) {
 	for _, set := range opts {
 		set(c)
 	}
-	first, n, err := c.choose()
+	plan, err := c.choose()
 	if err = errors.Join(err, c.complete()); err != nil {
 		t.Fatalf("simtest: %v", err)
 	}
-	for i := range uint64(n) {
-		c.run(first+i, int(i), n)
-	}
+	c.rerun(plan.files)
+	n := c.sweep(&plan)
 	if c.unknown != nil {
 		t.Fatal(c.unknown.String())
 	}
-	t.Logf("ok: %d seeds from %#x, %d outputs judged; %d restarts, %d faults struck: %s", n, first, c.judged, c.restarts, c.struck.Total(), tally(&c.struck))
+	c.missing(&plan)
+	t.Logf("ok: %d seeds from %#x, %d outputs judged; %d restarts, %d faults struck: %s", n, plan.first, c.judged, c.restarts, c.struck.Total(), tally(&c.struck))
+}
+
+// sweep runs the seeds of a plan and returns how many there were.
+func (c *check) sweep(p *choice) (n int) {
+	c.t.Helper()
+	over := func() bool { return n >= p.seeds }
+	if p.time > 0 {
+		over = stopwatch(p.time)
+	}
+	for n == 0 && p.time > 0 || !over() {
+		c.run(p.first+uint64(n), n, p.seeds)
+		n++
+	}
+	return n
 }
 
 // check is a call of Check.
@@ -57,10 +77,12 @@ type check struct {
 	outputs  []output
 	errs     []error
 
-	struck   faults.Counts
-	restarts uint64
-	judged   int
-	unknown  *failure // the first seed that could not be judged
+	sometimes  []sometimes
+	shrinkTime time.Duration
+	struck     faults.Counts
+	restarts   uint64
+	judged     int
+	unknown    *failure // the first seed that could not be judged
 }
 
 type input struct {
@@ -79,20 +101,75 @@ func (c *check) run(seed uint64, nth, of int) {
 	c.t.Helper()
 	opt := scenarios.Options{Limit: c.limit}
 	o := c.scenario.Run(seed, opt)
-	c.struck.Add(&o.Run.Faults)
-	c.restarts += o.Run.Note(protocol.NoteRestart)
-	c.judged += o.Verdict.Scope.Effects + o.Verdict.Scope.Values
+	c.note(&o)
 	if o.Passed() && nth%again != 0 || o.Unknown && c.unknown != nil {
 		return
 	}
 	second := c.scenario.Run(seed, opt)
 	f := &failure{Outcome: o, name: c.t.Name(), nth: nth, of: of, digest: second.Run.Digest}
 	switch {
-	case f.digest != o.Run.Digest, o.Broken != "":
+	case f.digest != o.Run.Digest:
+		f.differs = c.difference(seed, opt)
+		c.t.Fatal(f.String())
+	case o.Broken != "":
+		if f.small = c.shrink(&o); f.small != nil {
+			f.kept = &failFile{test: c.t.Name(), seed: seed, broken: o.Broken, faults: f.small.faults}
+			f.keptErr = f.kept.write()
+		}
 		c.t.Fatal(f.String())
 	case o.Unknown:
 		c.unknown = f
 	}
+}
+
+// note adds up what a run reached.
+func (c *check) note(o *scenarios.Outcome) {
+	c.struck.Add(&o.Run.Faults)
+	c.restarts += o.Run.Note(protocol.NoteRestart)
+	c.judged += o.Verdict.Scope.Effects + o.Verdict.Scope.Values
+	for i := range c.sometimes {
+		c.sometimes[i].look(o)
+	}
+}
+
+// rerun runs what failed before, first of all.
+func (c *check) rerun(files []*failFile) {
+	c.t.Helper()
+	for _, f := range files {
+		o := c.replay(f.seed, f.faults)
+		if o.Broken != "" {
+			again := c.replay(f.seed, f.faults)
+			failed := &failure{Outcome: o, name: c.t.Name(), of: 1, digest: again.Run.Digest, old: f}
+			c.t.Fatal(failed.String())
+		}
+		if gone := len(f.faults) - len(identities(&o)); gone > 0 {
+			c.t.Logf("%s passes, but %d of its %d faults no longer strike: the job or weir has changed since, and it may show nothing any more\n", f.path, gone, len(f.faults))
+			continue
+		}
+		c.t.Logf("%s passes now, with all its %d faults: what failed once is mended; keep it as a test, or delete it\n", f.path, len(f.faults))
+	}
+}
+
+// difference tells the first event in which two runs of a seed differ.
+func (c *check) difference(seed uint64, opt scenarios.Options) string {
+	r := c.scenario.Audit(seed, opt)
+	if r.Failure == nil || r.Failure.Class != "nondeterminism" {
+		return "A further pair of runs was equal."
+	}
+	at := len(r.Ring) - 1
+	for at > 0 && !strings.Contains(r.Ring[at], "▶") {
+		at--
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "The first event with another effect is step %d", r.Failure.Step)
+	if m := regexp.MustCompile(`n\d+/t(\d+) ▶`).FindStringSubmatch(r.Ring[max(at, 0)]); m != nil {
+		task, _ := strconv.Atoi(m[1])
+		fmt.Fprintf(&b, ", of a task of stage %q: look at the functions there, and then at those before it", c.scenario.StageOf(seed, task))
+	}
+	for _, line := range r.Ring[max(at, 0):] {
+		fmt.Fprintf(&b, "\n  %.160s", strings.TrimSpace(line))
+	}
+	return b.String()
 }
 
 // complete holds the options against the job, and makes the scenario of them.

@@ -21,15 +21,25 @@ import (
 func TestMain(m *testing.M) {
 	os.Unsetenv("WEIR_SEED")
 	os.Unsetenv("WEIR_SEEDS")
-	m.Run()
+	os.Unsetenv("WEIR_TIME")
+	os.Unsetenv("WEIR_REPLAY")
+	os.Unsetenv("WEIR_STRICT")
+	os.Unsetenv("WEIR_SHRINKTIME")
+	os.RemoveAll("testdata/weir/TestJob")
+	code := m.Run()
+	os.RemoveAll("testdata/weir/TestJob")
+	os.Remove("testdata/weir")
+	os.Remove("testdata")
+	os.Exit(code)
 }
 
 // recorder is a test that does not fail the one that it stands in.
 type recorder struct {
 	testing.TB
-	name   string
-	log    string
-	failed string
+	name    string
+	log     string
+	failed  string
+	skipped string
 }
 
 func (r *recorder) Helper()      {}
@@ -41,10 +51,20 @@ func (r *recorder) Fatal(args ...any) {
 	r.failed = fmt.Sprint(args...)
 	runtime.Goexit()
 }
+func (r *recorder) Skipf(format string, args ...any) {
+	r.skipped = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
 func (r *recorder) Fatalf(format string, args ...any) { r.Fatal(fmt.Sprintf(format, args...)) }
 
-// check is Check in a test of its own.
+// check is Check in a test of its own, without a past.
 func check(job func() *weir.Job, opts ...simtest.Option) *recorder {
+	os.RemoveAll("testdata/weir/TestJob")
+	return checkAgain(job, opts...)
+}
+
+// checkAgain is check with the fail files of the last one.
+func checkAgain(job func() *weir.Job, opts ...simtest.Option) *recorder {
 	r := &recorder{name: "TestJob"}
 	done := make(chan bool)
 	go func() {
@@ -178,7 +198,7 @@ func TestWhatASeedDoesNotFixIsCaught(t *testing.T) {
 		}, inState),
 	} {
 		t.Run(name, func(t *testing.T) {
-			check(job, lines(), counts()).fails(t, "not deterministic: two runs of one seed differ", "a clock, randomness, the order of a map, or a variable that outlives", "repeat: go test ")
+			check(job, lines(), counts()).fails(t, "not deterministic: two runs of one seed differ", "The first event with another effect is step ", `of a task of stage "`, "weir vet", "a clock, randomness, the order of a map, or a variable that outlives", "repeat: go test ")
 		})
 	}
 }
