@@ -26,6 +26,7 @@ func commands() []command {
 		{"shrink", "make a failing scenario file smaller", shrink},
 		{"explain", "tell why a scenario file or a seed fails", explain},
 		{"scenarios", "list the scenarios", list},
+		{"vet", "report what the functions of jobs may not do, without running them", vet},
 		{"mutants", "plant known bugs and count the seeds until each is caught", mutants},
 		{"fifty", "run 50 workers with 1 TB of state in virtual time, and write the page about it", fifty},
 		{"broker", "run the embedded broker in this process, until its standard input ends", serve},

@@ -16,7 +16,10 @@ type Allow struct {
 
 // Allows returns the suppression comments of f. One behind code covers its own
 // line, any other covers the line below its comment group as well.
-func Allows(fset *token.FileSet, f *ast.File) (out []*Allow) {
+func Allows(fset *token.FileSet, f *ast.File) []*Allow { return allowsOf(fset, f, "//tidy:allow ") }
+
+// allowsOf is Allows for comments with any prefix.
+func allowsOf(fset *token.FileSet, f *ast.File, prefix string) (out []*Allow) {
 	code := map[int]bool{} // lines on which something ends
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n.(type) {
@@ -28,7 +31,7 @@ func Allows(fset *token.FileSet, f *ast.File) (out []*Allow) {
 	})
 	for _, g := range f.Comments {
 		for _, c := range g.List {
-			rest, ok := strings.CutPrefix(c.Text, "//tidy:allow ")
+			rest, ok := strings.CutPrefix(c.Text, prefix)
 			if !ok {
 				continue
 			}

@@ -17,6 +17,8 @@
 //
 //	//tidy:allow maprange the keys are sorted before anybody sees them
 //
+// Vet is another analyzer, for the jobs of users of package weir.
+//
 // Check runs it over files that are no tests, and adds two rules: typecheck (a
 // package does not compile) and buildtag (a file is left out by its build
 // constraints, so nobody has looked at it).

@@ -36,9 +36,20 @@ func (f Finding) String() string {
 // packages themselves are checked from source. The error is for a go command
 // that can't be run; code that can't be checked is a Finding.
 func Check(dir string, patterns ...string) (out []Finding, err error) {
+	out, _, err = check(Analyzer, dir, patterns)
+	return out, err
+}
+
+// CheckJobs is Check with Vet. It also returns how many functions of jobs there
+// were: without any, nothing was looked at.
+func CheckJobs(dir string, patterns ...string) (out []Finding, jobs int, err error) {
+	return check(Vet, dir, patterns)
+}
+
+func check(a *analysis.Analyzer, dir string, patterns []string) (out []Finding, jobs int, err error) {
 	pkgs, err := list(dir, patterns)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	fset := token.NewFileSet()
 	imp := importer.ForCompiler(fset, "gc", exportData(pkgs))
@@ -50,14 +61,18 @@ func Check(dir string, patterns ...string) (out []Finding, err error) {
 			out = append(out, Finding{file, line, rule, message})
 		}
 		for _, name := range p.IgnoredGoFiles {
+			if a == Vet {
+				break // users build for several systems
+			}
 			report(filepath.Join(p.Dir, name), 1, "buildtag", "left out by its build constraints, so nobody has looked at it")
 		}
-		if err := p.check(fset, imp, report); err != nil {
+		n, err := p.check(a, fset, imp, report)
+		if jobs += n; err != nil {
 			file, line, message := locate(err, p.Dir)
 			report(file, line, "typecheck", message)
 		}
 	}
-	return out, nil
+	return out, jobs, nil
 }
 
 // A listed is a package as go list prints it.
@@ -101,32 +116,33 @@ func exportData(pkgs []*listed) importer.Lookup {
 	}
 }
 
-func (p *listed) check(fset *token.FileSet, imp types.Importer, report func(file string, line int, rule, message string)) error {
+func (p *listed) check(a *analysis.Analyzer, fset *token.FileSet, imp types.Importer, report func(file string, line int, rule, message string)) (jobs int, err error) {
 	if p.Error != nil && len(p.GoFiles) == 0 {
-		return errors.New(p.Error.Err)
+		return 0, errors.New(p.Error.Err)
 	}
 	var files []*ast.File
 	for _, name := range p.GoFiles {
 		f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		files = append(files, f)
 	}
-	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}}
 	conf := types.Config{Importer: imp}
 	pkg, err := conf.Check(p.ImportPath, fset, files, info)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = Analyzer.Run(&analysis.Pass{
-		Analyzer: Analyzer, Fset: fset, Files: files, Pkg: pkg, TypesInfo: info,
+	result, err := a.Run(&analysis.Pass{
+		Analyzer: a, Fset: fset, Files: files, Pkg: pkg, TypesInfo: info,
 		Report: func(d analysis.Diagnostic) {
 			at := fset.Position(d.Pos)
 			report(at.Filename, at.Line, d.Category, d.Message)
 		},
 	})
-	return err
+	jobs, _ = result.(int)
+	return jobs, err
 }
 
 // locate says where the compiler gave up: in dir, if it did not say.
