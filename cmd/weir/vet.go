@@ -18,7 +18,7 @@ import (
 func vet(args []string, stdout, stderr io.Writer) (int, error) {
 	fs := flags("vet", stderr)
 	fs.Usage = func() {
-		fmt.Fprintln(stderr, "usage: weir vet PACKAGES\n\nIt reports, by file and line, what makes a job differ from run to run (clocks, random numbers, the order of a map,\n"+
+		fmt.Fprintln(fs.Output(), "usage: weir vet PACKAGES\n\nIt reports, by file and line, what makes a job differ from run to run (clocks, random numbers, the order of a map,\n"+
 			"goroutines), and what its functions keep outside of state (package variables, captured variables). PACKAGES are as for\n"+
 			"the go command, such as ./... . A comment \"//weir:allow RULE REASON\" suppresses one rule on its line or the next.\n\n"+
 			"exit codes: 0 nothing found, 1 something found, 2 usage, no job, or code that does not compile")
