@@ -18,7 +18,7 @@ func remembered(topic string) checker.Spec {
 		Apply: func(state []byte, in *checker.Input) ([]byte, []byte) {
 			next := append(append(bytes.Clone(state), in.Value...), '\n')
 			ids := strings.Split(strings.TrimSuffix(string(next), "\n"), "\n")
-			value := fmt.Appendf(nil, "%d last=%s ends=%s", len(ids), strings.Join(ids[max(0, len(ids)-3):], ","), ends(ids))
+			value := fmt.Appendf(nil, "%d last=%s ends=%s", len(ids), strings.Join(ids[max(0, len(ids)-3):], ","), lasting(ids))
 			if len(ids) == 16 {
 				next = nil
 			}
@@ -33,8 +33,8 @@ func remembered(topic string) checker.Spec {
 	return s
 }
 
-// ends counts ids by their last character, modulo three.
-func ends(ids []string) string {
+// lasting counts ids by their last character, modulo three.
+func lasting(ids []string) string {
 	var counts [256]int
 	for _, id := range ids {
 		counts[id[len(id)-1]]++
