@@ -129,7 +129,7 @@ func TestAdapterLedgerBehindAMarkerByHand(t *testing.T) {
 	p := s.produce("a")
 	read := s.ledgerAt(p.Offset)
 	s.expect("ledger of an open transaction", read(), protocol.Unknown)
-	if code := newWire(s).abortByHand(s.out, s.Producer.ID, s.Producer.Epoch); code != "OK" {
+	if code := newWire(s).abortByHand(s.out, 0, s.Producer.ID, s.Producer.Epoch); code != "OK" {
 		t.Fatal(code)
 	}
 	s.expect("commit", s.commit(), protocol.OK)
