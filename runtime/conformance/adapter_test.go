@@ -255,7 +255,7 @@ func TestAdapterComparesThePair(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSceneOn(t, brokers(t))
 			d, log := s.trimmed(dial, func() {
-				if code := newWire(s).abortByHand(s.out, s.Producer.ID, s.Producer.Epoch+1); code != "OK" {
+				if code := newWire(s).abortByHand(s.out, 0, s.Producer.ID, s.Producer.Epoch+1); code != "OK" {
 					t.Fatal(code)
 				}
 			})
