@@ -8,7 +8,7 @@ import (
 
 // All is every scenario, in the order in which a sweep takes them.
 func All() []*Scenario {
-	all := []*Scenario{linear(), fanIn(), shuffle(), twoSinks(), bounded(), boundedAborted(), hashChain(), AccessLog(), chain(), recent()}
+	all := []*Scenario{linear(), fanIn(), shuffle(), twoSinks(), bounded(), boundedAborted(), hashChain(), AccessLog(), recent(), chain()}
 	for _, s := range all {
 		s.Stops = !s.Finishes
 	}
