@@ -179,7 +179,7 @@ func nodesText(list []protocol.NodeID) string {
 
 // allChecks is every invariant that can be left unchecked.
 func allChecks() (list []sim.Checks) {
-	for c := sim.CheckCut; c <= sim.CheckSettles; c <<= 1 {
+	for c := sim.CheckCut; c <= sim.CheckAges; c <<= 1 {
 		list = append(list, c)
 	}
 	return list

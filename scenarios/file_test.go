@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,4 +117,17 @@ func FuzzParseFile(f *testing.F) {
 			t.Fatalf("%q\nis written as\n%s\nand read as %v", text, file, err)
 		}
 	})
+}
+
+// Every invariant that a run can break has words, and can be expected by a file.
+func TestEveryInvariantIsKnown(t *testing.T) {
+	list := allChecks()
+	for _, c := range append(list, list[len(list)-1]<<1) {
+		named := !strings.HasPrefix(c.String(), "checks ")
+		if known := slices.Contains(list, c); named != known {
+			t.Errorf("invariant %v: it has a name: %t, files know it: %t", c, named, known)
+		} else if known && invariantText(c.String()) == "as its name says" {
+			t.Errorf("invariant %v has no words", c)
+		}
+	}
 }

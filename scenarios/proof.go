@@ -102,6 +102,7 @@ func invariantText(name string) string {
 		{sim.CheckBatches.String(), "a batch is given back once, by who holds it"},
 		{sim.CheckWaits.String(), "every wait has an end"},
 		{sim.CheckSettles.String(), "a job that has ended holds no reader up"},
+		{sim.CheckAges.String(), "no ack makes a transaction younger than it is"},
 	} {
 		if t[0] == name {
 			return t[1]
