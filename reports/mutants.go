@@ -49,7 +49,16 @@ func MutantHeader() string {
 
 // Row is the mutant as one line of a table.
 func (m *Mutant) Row() string {
-	return fmt.Sprintf("%-28s %9s %9s   %9s %9s  %s", m.Name, count(m.SeedsMedian), count(m.SeedsMax), count(m.AloneMedian), count(m.AloneMax), strings.Join(m.CaughtBy, ", "))
+	median, most := m.aloneCounts()
+	return fmt.Sprintf("%-28s %9s %9s   %9s %9s  %s", m.Name, count(m.SeedsMedian), count(m.SeedsMax), median, most, strings.Join(m.CaughtBy, ", "))
+}
+
+// aloneCounts are the numbers of seeds by the exactly-once checker alone, where it was asked.
+func (m *Mutant) aloneCounts() (median, most string) {
+	if m.Unseen != "" {
+		return "–", "–"
+	}
+	return count(m.AloneMedian), count(m.AloneMax)
 }
 
 // count is a number of seeds for a person.
@@ -92,7 +101,8 @@ func (m *Mutants) Markdown(w io.Writer) {
 	fmt.Fprintln(w, "| bug | median | max | checker alone | max | caught by |\n|---|--:|--:|--:|--:|---|")
 	for i := range m.Mutants {
 		r := &m.Mutants[i]
-		fmt.Fprintf(w, "| [%s](#%s) | %s | %s | %s | %s | %s |\n", r.Name, r.Name, count(r.SeedsMedian), count(r.SeedsMax), count(r.AloneMedian), count(r.AloneMax), strings.Join(r.CaughtBy, ", "))
+		median, most := r.aloneCounts()
+		fmt.Fprintf(w, "| [%s](#%s) | %s | %s | %s | %s | %s |\n", r.Name, r.Name, count(r.SeedsMedian), count(r.SeedsMax), median, most, strings.Join(r.CaughtBy, ", "))
 	}
 	for i := range m.Mutants {
 		r := &m.Mutants[i]
@@ -114,7 +124,7 @@ const mutantsIntro = `# Planted bugs
 
 Each of these bugs was planted in the protocol and hunted with ` + "`weir fuzz`" + `'s own scenarios and faults, from several first seeds. The numbers
 are seeds until the first one fails, once with all invariants and once by the exactly-once checker alone, which sees no more than
-the clients of the broker do. Where the checker alone says "never", the job stopped with an error, or stood still, before wrong output came out; or the
+the clients of the broker do. A dash stands where no reader can see the bug; why stands below. Where the checker alone says "never", the job stopped with an error, or stood still, before wrong output came out; or the
 invariants see what does no harm yet.
 
 This page is made by ` + "`weir mutants --markdown > reports/mutants.md`" + `.

@@ -116,6 +116,7 @@ func ackBeforeDurable() Mutant {
 		Name:      "ack-before-durable",
 		Breaks:    "a snapshot is acked when its objects are durable: here when they are sent, so that a manifest can name what is not there",
 		StandsFor: "FLINK-36421, FLINK-35217: a handle acked before its file was synced",
+		Unseen:    "a restore finds that an object is missing and the job stops, before anything wrong is written",
 		Edits: []Edit{{"protocol/task/snapshot.go",
 			`	for _, r := range s.lineage {
 		if !r.durable {

@@ -104,6 +104,7 @@ func ageNotRecomputed() Mutant {
 	return Mutant{
 		Name:   "age-not-recomputed",
 		Breaks: "an ack's ages are of the moment it is sent: a repeated one has those of the first time, and a transaction that is too old is decided",
+		Unseen: "the sink gives up a transaction at half its timeout by a clock of its own, so that what is decided too old is only ever a risk",
 		Edits: []Edit{{"protocol/task/sink.go",
 			`	aged.Snapshot.Committables = s.pool.Age(now, ack.Snapshot.Committables)
 `,
@@ -119,6 +120,7 @@ func sealedJudgedAgain() Mutant {
 	return Mutant{
 		Name:   "sealed-judged-again",
 		Breaks: "transactions of sealed checkpoints are neither committed nor judged again: their ledger records may be compacted away, and a healthy job stops for a loss",
+		Unseen: "all that is written is right: a healthy job stops, for a loss that is none",
 		Edits: []Edit{{"protocol/checkpoint/resolve.go",
 			`		if c.Checkpoint > h.Sealed && len(f.Judged) == 0 {`,
 			`		if len(f.Judged) == 0 {`,
@@ -130,6 +132,7 @@ func tombstoneBeforeSeal() Mutant {
 	return Mutant{
 		Name:   "tombstone-before-seal",
 		Breaks: "a ledger record gets its tombstone when HEAD says that its checkpoint is sealed: here when it was read back, so that a recovery in between misses it and a healthy job stops for a loss",
+		Unseen: "all that is written is right: a healthy job stops, for a loss that is none",
 		Edits: []Edit{
 			{"protocol/checkpoint/seal.go",
 				`	c.sealing, c.sealed, c.restarts = nil, s.id, 0

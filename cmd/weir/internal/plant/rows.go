@@ -17,7 +17,9 @@ func (f *Field) All(h *Hunt, list []mutants.Mutant, each func(*mutants.Mutant, [
 		if err != nil {
 			return err
 		}
-		found, err := h.Run(program, slices.Repeat([]int{h.Seeds}, h.Starts))
+		hunt := *h
+		hunt.Alone = h.Alone && list[i].Unseen == "" // else it would hunt in vain, for longer than all others together
+		found, err := hunt.Run(program, slices.Repeat([]int{h.Seeds}, h.Starts))
 		if err != nil {
 			return fmt.Errorf("mutant %s: %w", list[i].Name, err)
 		}
