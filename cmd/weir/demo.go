@@ -32,7 +32,7 @@ const (
 )
 
 // demo is the README's first command.
-func demo(args []string, stdout, stderr io.Writer) (int, error) {
+func demo(args []string, stdout, stderr io.Writer) (code int, err error) {
 	set := flags("demo", stderr)
 	seeds := set.Int("seeds", demoSeeds, "seeds of the same job in the simulator")
 	keep := set.String("dir", "", "folder for the broker's data, the checkpoints and the job's log; a temporary one without it")
@@ -51,10 +51,14 @@ func demo(args []string, stdout, stderr io.Writer) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		defer os.RemoveAll(dir)
+		defer func() {
+			if code == 0 || code == 130 { // else somebody will want to look at it
+				os.RemoveAll(dir)
+			}
+		}()
 		s.dir = dir
 	}
-	code, err := s.real(ctx)
+	code, err = s.real(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return 130, nil

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"runtime"
 
 	"weir/cmd/weir/internal/plant"
@@ -17,6 +19,7 @@ func mutants(args []string, stdout, stderr io.Writer) (int, error) {
 	seeds := fs.Int("seeds", 10_000, "how many seeds at most, from each start")
 	starts := fs.Int("starts", 5, "how many hunts for each bug, from different first seeds")
 	workers := fs.Int("workers", runtime.NumCPU(), "hunts at a time")
+	demo := fs.Bool("demo", false, "let the demo run with the bug that --name names: exit 0 when it fails, as it must")
 	asJSON := fs.Bool("json", false, "print one JSON object")
 	explained := fs.String("explain", "", "plant the bug of --name in weir itself, and write there how weir explains the first failure, as a page")
 	asMarkdown := fs.Bool("markdown", false, "print the page reports/mutants.md")
@@ -37,6 +40,12 @@ func mutants(args []string, stdout, stderr io.Writer) (int, error) {
 	if *explained != "" {
 		return explainMutant(&list[0], *seeds, *explained, stdout)
 	}
+	if *demo {
+		if *name == "" {
+			return 0, errors.New("--demo needs --name, the bug to run it with: fence-before-commit, say")
+		}
+		return demoWith(&list[0], stdout)
+	}
 	rows := stdout
 	if *asJSON || *asMarkdown {
 		rows = stderr
@@ -56,6 +65,29 @@ func mutants(args []string, stdout, stderr io.Writer) (int, error) {
 		return 1, err
 	}
 	return 0, err
+}
+
+// demoWith runs the demo with a planted bug, which it must not survive.
+func demoWith(m *planted.Mutant, stdout io.Writer) (int, error) {
+	f, err := plant.Open()
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	program, err := f.BuildProgram(m, "./cmd/weir")
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.Command(program, "demo")
+	cmd.Stdout, cmd.Stderr = stdout, stdout
+	switch err := cmd.Run(); {
+	case err == nil:
+		fmt.Fprintf(stdout, "FAIL: the demo passed with %s in it: %s\n", m.Name, m.Breaks)
+		return 1, nil
+	default:
+		fmt.Fprintf(stdout, "PASS: the demo failed with %s in it: %v\n", m.Name, err)
+		return 0, nil
+	}
 }
 
 // hunted hunts for each mutant, and prints a row for each on the way.
