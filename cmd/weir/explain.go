@@ -75,6 +75,7 @@ func (r *seedOrFile) explained() (f *scenarios.File, told string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
+	o = s.Best.Run(scenarios.Watching{})
 	r.file = filepath.Join(savedIn, fmt.Sprintf("%s-%s.min%s", r.scenario, hex(uint64(r.seed)), scenarioExt))
 	return s.Best, told, writeFile(r.file, s.Best, words(&o, told))
 }
