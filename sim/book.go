@@ -200,10 +200,13 @@ func timeless(what string) string {
 // cut says behind how many of a step's effects the plan crashes its process, if it does.
 func (b *book) cut(w *World, m *machine, list []protocol.Effect) (at int, crash bool) {
 	for _, f := range b.near(b.here) {
-		if f.ID.Kind != faults.CrashInEffects || f.begun || !w.faults.On() || !b.meets(w, f, b.here) {
+		if f.ID.Kind != faults.CrashInEffects || f.begun || !w.faults.On() {
 			continue
 		}
-		at, ok := w.effectAt(m, list, f.Before, f.Skip)
+		at, ok := len(list), b.overdue(w, m, f)
+		if !ok && b.meets(w, f, b.here) {
+			at, ok = w.effectAt(m, list, f.Before, f.Skip)
+		}
 		if !ok {
 			continue
 		}
@@ -213,6 +216,13 @@ func (b *book) cut(w *World, m *machine, list []protocol.Effect) (at int, crash 
 		return at, true
 	}
 	return len(list), false
+}
+
+// overdue reports whether, with lenience, a crash within a step has waited for its place for an interval: then any step
+// of its process will do.
+func (b *book) overdue(w *World, m *machine, f *planned) bool {
+	patience := w.longest(func(c *protocol.Config) protocol.Duration { return c.Interval })
+	return b.lenient && (f.Node == 0 || f.Node == uint32(m.addr.Node)) && w.now.Sub(epochStart) > protocol.Duration(f.Seen)+patience
 }
 
 // recordCut makes the record of a crash within a step.
