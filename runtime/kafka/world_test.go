@@ -266,9 +266,11 @@ func (ws *wires) let(key int16) int {
 	ws.held = nil
 	ws.mu.Unlock()
 	for _, h := range held {
-		h.to.SetDeadline(time.Now().Add(time.Second)) // the owner's deadlines are over
+		h.to.SetDeadline(time.Now().Add(time.Second))               // the owner's deadlines are over
+		end := time.AfterFunc(time.Second, func() { h.to.Close() }) // or not: it may take this one back
 		h.to.Write(h.p)
 		h.to.Read(make([]byte, 1<<16))
+		end.Stop()
 		h.to.Close()
 	}
 	return len(held)
