@@ -71,6 +71,42 @@ func TestAbandonedSlots(t *testing.T) {
 	}
 }
 
+// TestTwoSlotsAbandoned: two ids of five are abandoned, and then commits are slow, while checkpoints are decided. What is left
+// is too few for as many checkpoints as the coordinator lets pile up: one of them would wait for a slot until it times out,
+// with its records, although all before it are sealed. The region restarts at once instead. Found by the soak.
+func TestTwoSlotsAbandoned(t *testing.T) {
+	cfg := protocoltest.Config()
+	cfg.Tolerable = 2
+	w := boot(t, cfg)
+	n := notes(w)
+	opened := 0
+	w.Manner = func(it *protocoltest.Item) protocoltest.How {
+		if _, ok := it.Effect.(protocol.OpenSlot); ok {
+			if opened++; opened <= 2 {
+				return protocoltest.How{Outcome: protocol.Unknown, NotDone: true}
+			}
+		}
+		return protocoltest.How{}
+	}
+	for _, slow := range []bool{true, false} {
+		w.Held = func(_ *protocoltest.Machine, it *protocoltest.Item) bool {
+			if it == nil {
+				return false
+			}
+			_, end := it.Effect.(protocol.EndTxn)
+			return slow && end
+		}
+		from := w.Now()
+		for k := range 50 {
+			w.Log.Feed(protocoltest.Input, 0, "", "apple")
+			w.Pass(from+second(k+1), true)
+		}
+	}
+	if n[protocol.NoteTimedOut] > 0 || n[protocol.NoteRestart] != 1 || n[protocol.NoteSealed] < 4 {
+		t.Errorf("%d checkpoints timed out, %d restarts, %d sealed", n[protocol.NoteTimedOut], n[protocol.NoteRestart], n[protocol.NoteSealed])
+	}
+}
+
 // TestDeniedHead: the right to write HEAD is missing. The job must say so, and not ask again without a pause.
 func TestDeniedHead(t *testing.T) {
 	w := boot(t, protocoltest.Config())

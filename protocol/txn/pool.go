@@ -158,12 +158,16 @@ func (p *Pool) abandon(s *slot, out *protocol.Effects) {
 			usable++
 		}
 	}
-	if usable < leastSlots {
+	if usable < max(leastSlots, len(p.slots)-1) {
 		p.breakf(true, "%d of %d transactional ids are abandoned, the broker did not answer InitProducerID: a new attempt has new ones", len(p.slots)-usable, len(p.slots))
 	}
 }
 
 // leastSlots are needed to go on: one that is filled, one that is flushed or not sealed, one whose seal is not durable.
+//
+// More are, if checkpoints may fail. The coordinator triggers as long as at most all slots but one are in use, counted
+// from the config: were there fewer, records would wait for a slot, the barrier behind them, and the seal that makes
+// slots free for the next decision, which waits for the barrier; until the checkpoint times out.
 const leastSlots = 3
 
 // Produce hands records of one partition to the transaction; it must be Ready.
