@@ -11,8 +11,10 @@ import (
 const (
 	// maxOps bounds inputs plus outputs of a key that is searched.
 	maxOps = 200
-	// maxSteps bounds the steps of the search for one key.
-	maxSteps = 200_000
+	// maxSteps bounds the steps of the search for one key, each of which keeps a state. One of stepBytes counts twice, of
+	// twice as many three times, and so on: the search is bounded in memory too.
+	maxSteps  = 200_000
+	stepBytes = 64
 )
 
 // applyOp says that the input at a place of a queue was folded.
@@ -99,6 +101,7 @@ func (p *puzzle) applyStep(m *moment, op applyOp) (bool, any) {
 	next := &moment{heads: slices.Clone(m.heads), folded: m.folded + 1, read: m.read}
 	next.heads[op.queue]++
 	next.state, next.value = p.f.Apply(m.state, &p.h.Inputs[op.input])
+	p.budget -= (len(next.state) + len(next.value)) / stepBytes
 	if p.all && next.folded == p.size() && !bytes.Equal(next.value, p.outs[len(p.outs)-1].value) {
 		return false, nil
 	}

@@ -185,6 +185,7 @@ func releaseIgnoresLineage() Mutant {
 		Name:      "release-ignores-lineage",
 		Breaks:    "an object is deleted when no retained manifest lists it: here with the manifest that is released, though later ones list it too",
 		StandsFor: "FLINK-29913 and slatedb RFC 0029: shared files deleted with the checkpoint that made them",
+		Unseen:    "the next restore misses the object that was deleted and the job stops, before anything wrong is written",
 		Edits: []Edit{{"protocol/checkpoint/seal.go",
 			`		for _, k := range m.Objects() {
 			kept[k] = true
