@@ -93,8 +93,8 @@ func (o *Outcome) Passed() bool { return o.Broken == "" && !o.Unknown }
 
 // Run runs one seed. The same seed and options give the same outcome, in every process.
 //
-// A run that came to its end, also one that is stuck there, is judged as drained: what is missing then is lost. One that
-// was stopped on the way is not.
+// A run that came to its end, also one that is stuck there or whose job gave up by itself, is judged as drained: what is
+// missing then is lost. One that was stopped on the way is not.
 func (s *Scenario) Run(seed uint64, opt Options) Outcome {
 	return s.outcome(seed, s.config(seed, opt))
 }
@@ -102,11 +102,12 @@ func (s *Scenario) Run(seed uint64, opt Options) Outcome {
 // outcome runs and judges.
 func (s *Scenario) outcome(seed uint64, cfg sim.Config) Outcome {
 	r := sim.Run(cfg)
-	stuck := r.Failure != nil && r.Failure.Class == "stuck"
-	h := r.History.Checker(cfg.Expect != protocol.Stopped && (r.Failure == nil || stuck))
+	// A job that stands still, or has ended though nobody asked it to, will never write what it owes: that is lost to readers.
+	over := r.Failure != nil && (r.Failure.Class == "stuck" || r.Failure.Class == "verdict")
+	h := r.History.Checker(cfg.Expect != protocol.Stopped && (r.Failure == nil || over))
 	o := Outcome{Scenario: s.Name, Seed: seed, Run: r, Verdict: s.judge(&h)}
 	switch {
-	case o.Verdict.Result == checker.Fail && !stuck:
+	case o.Verdict.Result == checker.Fail && !over:
 		o.Broken, o.Message = ExactlyOnce, o.Verdict.String()
 	case r.Failure != nil:
 		o.Broken, o.Message = r.Failure.Name, r.Failure.Error()

@@ -4,6 +4,7 @@ package mutants
 func Barriers() []Mutant {
 	return []Mutant{
 		barrierLate(),
+		barrierAfterOutput(),
 		barrierOvertakesBuffer(),
 		stateCapturedLate(),
 		snapshotAliasesState(),
@@ -24,6 +25,25 @@ func barrierLate() Mutant {
 			`	s.onResumed(s.out.now, out)
 	s.out.broadcast(protocol.Barrier{Checkpoint: m.Checkpoint}, out)
 	s.acks.remember(ack)
+`,
+		}},
+	}
+}
+
+func barrierAfterOutput() Mutant {
+	return Mutant{
+		Name:   "barrier-after-output",
+		Breaks: "an operator sends the barrier on before any output from behind it: here after that of one more frame, which those downstream count in their snapshots, and again after a restore",
+		Edits: []Edit{{"protocol/task/operator.go",
+			`	o.out.broadcast(protocol.Barrier{Checkpoint: id}, out)
+	if durable != nil {
+`,
+			`	if _, data := o.in.head().(protocol.Data); data && !o.out.full() {
+		in, f, _ := o.in.pop()
+		o.onFrame(now, in, f, out)
+	}
+	o.out.broadcast(protocol.Barrier{Checkpoint: id}, out)
+	if durable != nil {
 `,
 		}},
 	}
@@ -116,7 +136,6 @@ func ackBeforeDurable() Mutant {
 		Name:      "ack-before-durable",
 		Breaks:    "a snapshot is acked when its objects are durable: here when they are sent, so that a manifest can name what is not there",
 		StandsFor: "FLINK-36421, FLINK-35217: a handle acked before its file was synced",
-		Unseen:    "a restore finds that an object is missing and the job stops, before anything wrong is written",
 		Edits: []Edit{{"protocol/task/snapshot.go",
 			`	for _, r := range s.lineage {
 		if !r.durable {

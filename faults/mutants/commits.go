@@ -47,7 +47,6 @@ func slotIdsShared() Mutant {
 		Name:      "slot-ids-shared",
 		Breaks:    "every attempt has transactional ids of its own: here they share them, and the last InitProducerID, which may be a zombie's, wins",
 		StandsFor: "KAFKA-17754 and every sink with a fixed transactional id per task",
-		Unseen:    "what a zombie aborts by its InitProducerID is missed when it is read back, and the job stops for a loss; or the zombie's own transaction stays open and holds readers up, who see nothing wrong",
 		Edits: []Edit{{"protocol/txn/id.go",
 			`n.Job, n.Sink, n.Index, n.Epoch, n.Attempt, n.Slot))`,
 			`n.Job, n.Sink, n.Index, uint64(1)<<40, 0, n.Slot))`,
@@ -121,7 +120,6 @@ func sealedJudgedAgain() Mutant {
 	return Mutant{
 		Name:   "sealed-judged-again",
 		Breaks: "transactions of sealed checkpoints are neither committed nor judged again: their ledger records may be compacted away, and a healthy job stops for a loss",
-		Unseen: "all that is written is right: a healthy job stops, for a loss that is none",
 		Edits: []Edit{{"protocol/checkpoint/resolve.go",
 			`		if c.Checkpoint > h.Sealed && len(f.Judged) == 0 {`,
 			`		if len(f.Judged) == 0 {`,
@@ -133,7 +131,6 @@ func tombstoneBeforeSeal() Mutant {
 	return Mutant{
 		Name:   "tombstone-before-seal",
 		Breaks: "a ledger record gets its tombstone when HEAD says that its checkpoint is sealed: here when it was read back, so that a recovery in between misses it and a healthy job stops for a loss",
-		Unseen: "all that is written is right: a healthy job stops, for a loss that is none",
 		Edits: []Edit{
 			{"protocol/checkpoint/seal.go",
 				`	c.sealing, c.sealed, c.restarts = nil, s.id, 0

@@ -29,7 +29,7 @@ type Source struct {
 }
 
 // All is every mutant that must be caught: the first ones, which each test run hunts, then the others.
-func All() []Mutant { return slices.Concat(First(), Commits(), Barriers(), Recoveries()) }
+func All() []Mutant { return slices.Concat(First(), Commits(), Barriers(), Recoveries(), More()) }
 
 // Named is the mutant of a name.
 func Named(name string) (Mutant, bool) {

@@ -17,7 +17,6 @@ func unchangedTakenForLost() Mutant {
 		Name:      "unchanged-taken-for-lost",
 		Breaks:    "HEAD read back unchanged does not prove that our write will not land: here the checkpoint is given up and its manifest deleted, and then HEAD names it",
 		StandsFor: "Flink's PossiblyInconsistentStateException was made for this: pointer unknown, blob deleted",
-		Unseen:    "the decision that lands after all refers to objects that were deleted: the next restore misses them and the job stops, before anything wrong is written",
 		Edits: []Edit{
 			{"protocol/checkpoint/writer.go",
 				`	broken string // HEAD is gone or damaged: stop
@@ -59,7 +58,6 @@ func conflictTakenForFailure() Mutant {
 		Name:      "conflict-taken-for-failure",
 		Breaks:    "a 412 says that somebody has written HEAD, perhaps ourselves: here the checkpoint is given up and its manifest deleted though HEAD names it",
 		StandsFor: "SlateDB's put id, foundationdb #14027, etcd #14890: a client's own retry turns success into a conflict",
-		Unseen:    "the decision that was taken for failed refers to objects that are deleted: the next restore misses them and the job stops, before anything wrong is written",
 		Edits: []Edit{
 			{"protocol/checkpoint/writer.go",
 				`	broken string // HEAD is gone or damaged: stop
@@ -120,7 +118,6 @@ func attemptAfterFencing() Mutant {
 		Name:      "attempt-after-fencing",
 		Breaks:    "the attempt is made durable in HEAD before anything is fenced: here after it, so that the old coordinator can still decide what has been fenced",
 		StandsFor: "a lease instead of a fence: recovery begins while the old leader may still publish",
-		Unseen:    "what is committed and fenced in the wrong order is missed when it is read back: the job stops for a loss, before anything wrong is written",
 		Edits: []Edit{
 			{"protocol/checkpoint/claim.go",
 				`	c.list(now, out)
@@ -185,7 +182,6 @@ func releaseIgnoresLineage() Mutant {
 		Name:      "release-ignores-lineage",
 		Breaks:    "an object is deleted when no retained manifest lists it: here with the manifest that is released, though later ones list it too",
 		StandsFor: "FLINK-29913 and slatedb RFC 0029: shared files deleted with the checkpoint that made them",
-		Unseen:    "the next restore misses the object that was deleted and the job stops, before anything wrong is written",
 		Edits: []Edit{{"protocol/checkpoint/seal.go",
 			`		for _, k := range m.Objects() {
 			kept[k] = true
