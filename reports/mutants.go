@@ -124,8 +124,8 @@ const mutantsIntro = `# Planted bugs
 
 Each of these bugs was planted in the protocol and hunted with ` + "`weir fuzz`" + `'s own scenarios and faults, from several first seeds. The numbers
 are seeds until the first one fails, once with all invariants and once by the exactly-once checker alone, which sees no more than
-the clients of the broker do. A dash stands where no reader can see the bug; why stands below. Where the checker alone says "never", the job stopped with an error, or stood still, before wrong output came out; or the
-invariants see what does no harm yet.
+the clients of the broker do. To them a job that stands still, or gives up though nothing is wrong, has lost what it will never
+write. A dash stands where no reader can see the bug; why stands below.
 
 This page is made by ` + "`weir mutants --markdown > reports/mutants.md`" + `.
 

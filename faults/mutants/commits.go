@@ -47,6 +47,7 @@ func slotIdsShared() Mutant {
 		Name:      "slot-ids-shared",
 		Breaks:    "every attempt has transactional ids of its own: here they share them, and the last InitProducerID, which may be a zombie's, wins",
 		StandsFor: "KAFKA-17754 and every sink with a fixed transactional id per task",
+		Unseen:    "what a zombie aborts by its InitProducerID is missed when it is read back; or the zombie's own transaction stays open and holds readers up for its timeout, who see nothing wrong",
 		Edits: []Edit{{"protocol/txn/id.go",
 			`n.Job, n.Sink, n.Index, n.Epoch, n.Attempt, n.Slot))`,
 			`n.Job, n.Sink, n.Index, uint64(1)<<40, 0, n.Slot))`,
