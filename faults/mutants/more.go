@@ -3,201 +3,261 @@ package mutants
 // More are mutants of every part of the protocol, each of which stands for a bug that others have had.
 func More() []Mutant {
 	return []Mutant{
-		{
-			Name:      "positions-not-restored",
-			Breaks:    "a restored source reads on where its snapshot says: here it begins at the log's start again",
-			StandsFor: "a consumer whose group has no committed offset and auto.offset.reset=earliest",
-			Edits: []Edit{
-				{"protocol/task/source.go",
-					`		return p, ""
+		positionsNotRestored(),
+		offsetAtFetch(),
+		ackBeforeFlush(),
+		fenceNotAwaited(),
+		triggerAgain(),
+		foreignScopeObeyed(),
+		lastRecordMissed(),
+		answersCountedTwice(),
+		headUnknownTakenForWon(),
+		newestDeltaNotRestored(),
+		tombstoneNotRestored(),
+		deleteNotInDelta(),
+		creditNotGranted(),
+		idsReused(),
+		commitRetriedAsAbort(),
+	}
+}
+
+func positionsNotRestored() Mutant {
+	return Mutant{
+		Name:      "positions-not-restored",
+		Breaks:    "a restored source reads on where its snapshot says: here it begins at the log's start again",
+		StandsFor: "a consumer whose group has no committed offset and auto.offset.reset=earliest",
+		Edits: []Edit{
+			{"protocol/task/source.go",
+				`		return p, ""
 `,
-					`		return fresh, ""
+				`		return fresh, ""
 `},
-			},
 		},
-		{
-			Name:      "offset-at-fetch",
-			Breaks:    "a position passes records when they were processed: here when they were fetched, so that a barrier in between loses them",
-			StandsFor: "auto-commit of Kafka's consumer, which commits what poll has returned",
-			Edits: []Edit{
-				{"protocol/task/source.go",
-					`		sp.fetching, sp.fetched = false, &ev
+	}
+}
+
+func offsetAtFetch() Mutant {
+	return Mutant{
+		Name:      "offset-at-fetch",
+		Breaks:    "a position passes records when they were processed: here when they were fetched, so that a barrier in between loses them",
+		StandsFor: "auto-commit of Kafka's consumer, which commits what poll has returned",
+		Edits: []Edit{
+			{"protocol/task/source.go",
+				`		sp.fetching, sp.fetched = false, &ev
 `,
-					`		sp.fetching, sp.fetched = false, &ev
+				`		sp.fetching, sp.fetched = false, &ev
 		ev.Next, sp.position.Next = max(ev.Next, sp.position.Next), ev.Next
 `},
-			},
 		},
-		{
-			Name:      "ack-before-flush",
-			Breaks:    "an ack waits until its transactions are flushed: here it does not, and lists only those that are",
-			StandsFor: "FLINK-11249 and every pre-commit that does not wait for the producer's flush",
-			Edits: []Edit{
-				{"protocol/txn/pool.go",
-					`		if s.state == slotFlushing && s.c.Checkpoint <= id {
+	}
+}
+
+func ackBeforeFlush() Mutant {
+	return Mutant{
+		Name:      "ack-before-flush",
+		Breaks:    "an ack waits until its transactions are flushed: here it does not, and lists only those that are",
+		StandsFor: "FLINK-11249 and every pre-commit that does not wait for the producer's flush",
+		Edits: []Edit{
+			{"protocol/txn/pool.go",
+				`		if s.state == slotFlushing && s.c.Checkpoint <= id {
 			return false`,
-					`		if s.state == slotFlushing && s.c.Checkpoint < id {
+				`		if s.state == slotFlushing && s.c.Checkpoint < id {
 			return false`},
-			},
 		},
-		{
-			Name:      "fence-not-awaited",
-			Breaks:    "tasks start when every fence was answered: here when they were sent",
-			StandsFor: "KAFKA-12226 and recoveries that do not wait for InitProducerId",
-			Unseen:    "the ids are fenced all the same, only later, and what counts is what the ledger says",
-			Edits: []Edit{
-				{"protocol/txn/recovery.go",
-					`	if r.phase == recoveryFence && r.fences.Len() == 0 {`,
-					`	if r.phase == recoveryFence {`},
-			},
+	}
+}
+
+func fenceNotAwaited() Mutant {
+	return Mutant{
+		Name:      "fence-not-awaited",
+		Breaks:    "tasks start when every fence was answered: here when they were sent",
+		StandsFor: "KAFKA-12226 and recoveries that do not wait for InitProducerId",
+		Unseen:    "the ids are fenced all the same, only later, and what counts is what the ledger says",
+		Edits: []Edit{
+			{"protocol/txn/recovery.go",
+				`	if r.phase == recoveryFence && r.fences.Len() == 0 {`,
+				`	if r.phase == recoveryFence {`},
 		},
-		{
-			Name:      "trigger-again",
-			Breaks:    "a trigger that was seen before is answered from memory: here it sends its barrier again, at other offsets",
-			StandsFor: "FLINK-5462 and triggers that a retry repeats",
-			Edits: []Edit{
-				{"protocol/task/source.go",
-					`	if m.Checkpoint <= s.acks.seen {
+	}
+}
+
+func triggerAgain() Mutant {
+	return Mutant{
+		Name:      "trigger-again",
+		Breaks:    "a trigger that was seen before is answered from memory: here it sends its barrier again, at other offsets",
+		StandsFor: "FLINK-5462 and triggers that a retry repeats",
+		Edits: []Edit{
+			{"protocol/task/source.go",
+				`	if m.Checkpoint <= s.acks.seen {
 		s.again(m.Checkpoint, out)
 		return
 	}
 `,
-					`	if m.Checkpoint < s.acks.seen {
+				`	if m.Checkpoint < s.acks.seen {
 		s.again(m.Checkpoint, out)
 		return
 	}
 `},
-			},
 		},
-		{
-			Name:      "foreign-scope-obeyed",
-			Breaks:    "tasks obey their own attempt only: here any",
-			StandsFor: "FLINK-9917 and tasks that outlive their execution attempt",
-			Unseen:    "an assertion of the machines stops the process before anything wrong is written",
-			Edits: []Edit{
-				{"protocol/task/base.go",
-					`	if s.SameAttempt(b.scope()) {`,
-					`	if s.Job == b.scope().Job {`},
-			},
+	}
+}
+
+func foreignScopeObeyed() Mutant {
+	return Mutant{
+		Name:      "foreign-scope-obeyed",
+		Breaks:    "tasks obey their own attempt only: here any",
+		StandsFor: "FLINK-9917 and tasks that outlive their execution attempt",
+		Unseen:    "an assertion of the machines stops the process before anything wrong is written",
+		Edits: []Edit{
+			{"protocol/task/base.go",
+				`	if s.SameAttempt(b.scope()) {`,
+				`	if s.Job == b.scope().Job {`},
 		},
-		{
-			Name:      "last-record-missed",
-			Breaks:    "bounded input ends at the offset asked at the start: here one record before it",
-			StandsFor: "an end offset that is taken for the last record's",
-			Edits: []Edit{
-				{"protocol/task/source.go",
-					`sp.position.Next >= sp.position.End }`,
-					`sp.position.Next >= sp.position.End-1 }`},
-			},
+	}
+}
+
+func lastRecordMissed() Mutant {
+	return Mutant{
+		Name:      "last-record-missed",
+		Breaks:    "bounded input ends at the offset asked at the start: here one record before it",
+		StandsFor: "an end offset that is taken for the last record's",
+		Edits: []Edit{
+			{"protocol/task/source.go",
+				`sp.position.Next >= sp.position.End }`,
+				`sp.position.Next >= sp.position.End-1 }`},
 		},
-		{
-			Name:      "answers-counted-twice",
-			Breaks:    "a task owes one answer: here each repetition counts, and a checkpoint is taken for sealed when one sink has said so twice",
-			StandsFor: "acknowledgements that are counted and not kept apart",
-			Edits: []Edit{
-				{"protocol/checkpoint/owes.go",
-					`	if int(t) >= len(o.open) || !o.open[t] {`,
-					`	if int(t) >= len(o.open) || o.left == 0 {`},
-			},
+	}
+}
+
+func answersCountedTwice() Mutant {
+	return Mutant{
+		Name:      "answers-counted-twice",
+		Breaks:    "a task owes one answer: here each repetition counts, and a checkpoint is taken for sealed when one sink has said so twice",
+		StandsFor: "acknowledgements that are counted and not kept apart",
+		Edits: []Edit{
+			{"protocol/checkpoint/owes.go",
+				`	if int(t) >= len(o.open) || !o.open[t] {`,
+				`	if int(t) >= len(o.open) || o.left == 0 {`},
 		},
-		{
-			Name:      "head-unknown-taken-for-won",
-			Breaks:    "a write of HEAD without an answer is read back: here it is taken for done",
-			StandsFor: "S3's documented advice to treat a time-out as success of an idempotent PUT",
-			Edits: []Edit{
-				{"protocol/checkpoint/writer.go",
-					`	if ev.Outcome == protocol.OK {
+	}
+}
+
+func headUnknownTakenForWon() Mutant {
+	return Mutant{
+		Name:      "head-unknown-taken-for-won",
+		Breaks:    "a write of HEAD without an answer is read back: here it is taken for done",
+		StandsFor: "S3's documented advice to treat a time-out as success of an idempotent PUT",
+		Edits: []Edit{
+			{"protocol/checkpoint/writer.go",
+				`	if ev.Outcome == protocol.OK {
 		return w.win(ev.Version)`,
-					`	if ev.Outcome == protocol.OK || ev.Outcome == protocol.Unknown {
+				`	if ev.Outcome == protocol.OK || ev.Outcome == protocol.Unknown {
 		return w.win(ev.Version)`},
-			},
 		},
-		{
-			Name:      "newest-delta-not-restored",
-			Breaks:    "a restore applies every run of the lineage: here all but the newest",
-			StandsFor: "a restore from the last full snapshot, without its increments",
-			Edits: []Edit{
-				{"protocol/task/snapshot.go",
-					`	for i, body := range s.bodies {
+	}
+}
+
+func newestDeltaNotRestored() Mutant {
+	return Mutant{
+		Name:      "newest-delta-not-restored",
+		Breaks:    "a restore applies every run of the lineage: here all but the newest",
+		StandsFor: "a restore from the last full snapshot, without its increments",
+		Edits: []Edit{
+			{"protocol/task/snapshot.go",
+				`	for i, body := range s.bodies {
 		if err := s.cfg.State.Restore(body)`,
-					`	for i, body := range s.bodies[:max(1, len(s.bodies)-1)] {
+				`	for i, body := range s.bodies[:max(1, len(s.bodies)-1)] {
 		if err := s.cfg.State.Restore(body)`},
-			},
 		},
-		{
-			Name:      "tombstone-not-restored",
-			Breaks:    "a tombstone deletes its key when it is restored: here it is passed over, and what was deleted comes back",
-			StandsFor: "FLINK-19816 and incremental restores that resurrect",
-			Edits: []Edit{
-				{"protocol/state/memory/table.go",
-					`	case r.Tombstone && found:
+	}
+}
+
+func tombstoneNotRestored() Mutant {
+	return Mutant{
+		Name:      "tombstone-not-restored",
+		Breaks:    "a tombstone deletes its key when it is restored: here it is passed over, and what was deleted comes back",
+		StandsFor: "FLINK-19816 and incremental restores that resurrect",
+		Edits: []Edit{
+			{"protocol/state/memory/table.go",
+				`	case r.Tombstone && found:
 		e := &t.entries[t.index.id(slot)]
 		t.unset(e)
 		t.bury(t.index.id(slot))
 	case r.Tombstone:`,
-					`	case r.Tombstone:
+				`	case r.Tombstone:
 		_ = t.bury`},
-			},
 		},
-		{
-			Name:      "delete-not-in-delta",
-			Breaks:    "a delete leaves a tombstone in the delta: here only in the table, so that a restore brings the key back",
-			StandsFor: "RocksDB's single-delete misuse: a delete that an increment forgets",
-			Edits: []Edit{
-				{"protocol/state/memory/table.go",
-					`	t.delta.drop(e.pos)
+	}
+}
+
+func deleteNotInDelta() Mutant {
+	return Mutant{
+		Name:      "delete-not-in-delta",
+		Breaks:    "a delete leaves a tombstone in the delta: here only in the table, so that a restore brings the key back",
+		StandsFor: "RocksDB's single-delete misuse: a delete that an increment forgets",
+		Edits: []Edit{
+			{"protocol/state/memory/table.go",
+				`	t.delta.drop(e.pos)
 `,
-					``},
-			},
+				``},
 		},
-		{
-			Name:      "credit-not-granted",
-			Breaks:    "a frame that was processed gives its credit back: here a sink keeps it",
-			StandsFor: "a leak of credit, after which a channel stands still",
-			Edits: []Edit{
-				{"protocol/task/sink.go",
-					`		out.Append(protocol.Grant{Channel: s.in.inputs[in].channel, N: 1})
+	}
+}
+
+func creditNotGranted() Mutant {
+	return Mutant{
+		Name:      "credit-not-granted",
+		Breaks:    "a frame that was processed gives its credit back: here a sink keeps it",
+		StandsFor: "a leak of credit, after which a channel stands still",
+		Edits: []Edit{
+			{"protocol/task/sink.go",
+				`		out.Append(protocol.Grant{Channel: s.in.inputs[in].channel, N: 1})
 `,
-					`		if in > 0 {
+				`		if in > 0 {
 			out.Append(protocol.Grant{Channel: s.in.inputs[in].channel, N: 1})
 		}
 `},
-			},
 		},
-		{
-			Name:      "ids-reused",
-			Breaks:    "checkpoint ids are never used twice: a recovery goes on behind those that HEAD has reserved, here behind the newest it retains",
-			StandsFor: "FLINK-13593: ids that a failure gives out again",
-			Edits: []Edit{
-				{"protocol/checkpoint/claim.go",
-					`	c.nextID = h.Next - c.reserve()
+	}
+}
+
+func idsReused() Mutant {
+	return Mutant{
+		Name:      "ids-reused",
+		Breaks:    "checkpoint ids are never used twice: a recovery goes on behind those that HEAD has reserved, here behind the newest it retains",
+		StandsFor: "FLINK-13593: ids that a failure gives out again",
+		Edits: []Edit{
+			{"protocol/checkpoint/claim.go",
+				`	c.nextID = h.Next - c.reserve()
 `,
-					`	c.nextID = h.Sealed + 1
+				`	c.nextID = h.Sealed + 1
 `},
-			},
 		},
-		{
-			Name:      "commit-retried-as-abort",
-			Breaks:    "an EndTxn is repeated as it was: here the repetition aborts",
-			StandsFor: "KAFKA-9274: a time-out of commitTransaction that is answered by abortTransaction",
-			Edits: []Edit{
-				{"protocol/txn/sealing.go",
-					`Version: it.c.Version, Commit: true})
+	}
+}
+
+func commitRetriedAsAbort() Mutant {
+	return Mutant{
+		Name:      "commit-retried-as-abort",
+		Breaks:    "an EndTxn is repeated as it was: here the repetition aborts",
+		StandsFor: "KAFKA-9274: a time-out of commitTransaction that is answered by abortTransaction",
+		Edits: []Edit{
+			{"protocol/txn/sealing.go",
+				`Version: it.c.Version, Commit: true})
 		return
 	}
 	l := it.c.Ledger`,
-					`Version: it.c.Version, Commit: !it.tried})
+				`Version: it.c.Version, Commit: !it.tried})
 		it.tried = true
 		return
 	}
 	l := it.c.Ledger`},
-				{"protocol/txn/sealing.go",
-					`	ended bool
+			{"protocol/txn/sealing.go",
+				`	ended bool
 }`,
-					`	ended bool
+				`	ended bool
 	tried bool
 }`},
-			},
 		},
 	}
 }
