@@ -56,7 +56,7 @@ func ackBeforeFlush() Mutant {
 	return Mutant{
 		Name:      "ack-before-flush",
 		Breaks:    "an ack waits until its transactions are flushed: here it does not, and lists only those that are",
-		StandsFor: "FLINK-11249 and every pre-commit that does not wait for the producer's flush",
+		StandsFor: "a pre-commit that does not wait for the producer's flush",
 		Edits: []Edit{
 			{"protocol/txn/pool.go",
 				`		if s.state == slotFlushing && s.c.Checkpoint <= id {
@@ -71,7 +71,7 @@ func fenceNotAwaited() Mutant {
 	return Mutant{
 		Name:      "fence-not-awaited",
 		Breaks:    "tasks start when every fence was answered: here when they were sent",
-		StandsFor: "KAFKA-12226 and recoveries that do not wait for InitProducerId",
+		StandsFor: "a recovery that does not wait for InitProducerId",
 		Unseen:    "the ids are fenced all the same, only later, and what counts is what the ledger says",
 		Edits: []Edit{
 			{"protocol/txn/recovery.go",
@@ -85,7 +85,7 @@ func triggerAgain() Mutant {
 	return Mutant{
 		Name:      "trigger-again",
 		Breaks:    "a trigger that was seen before is answered from memory: here it sends its barrier again, at other offsets",
-		StandsFor: "FLINK-5462 and triggers that a retry repeats",
+		StandsFor: "a trigger that a retry repeats",
 		Edits: []Edit{
 			{"protocol/task/source.go",
 				`	if m.Checkpoint <= s.acks.seen {
@@ -106,7 +106,7 @@ func foreignScopeObeyed() Mutant {
 	return Mutant{
 		Name:      "foreign-scope-obeyed",
 		Breaks:    "tasks obey their own attempt only: here any",
-		StandsFor: "FLINK-9917 and tasks that outlive their execution attempt",
+		StandsFor: "tasks that outlive their execution attempt",
 		Unseen:    "an assertion of the machines stops the process before anything wrong is written",
 		Edits: []Edit{
 			{"protocol/task/base.go",
@@ -146,7 +146,7 @@ func headUnknownTakenForWon() Mutant {
 	return Mutant{
 		Name:      "head-unknown-taken-for-won",
 		Breaks:    "a write of HEAD without an answer is read back: here it is taken for done",
-		StandsFor: "S3's documented advice to treat a time-out as success of an idempotent PUT",
+		StandsFor: "a client that takes silence for success",
 		Edits: []Edit{
 			{"protocol/checkpoint/writer.go",
 				`	if ev.Outcome == protocol.OK {
@@ -176,7 +176,7 @@ func tombstoneNotRestored() Mutant {
 	return Mutant{
 		Name:      "tombstone-not-restored",
 		Breaks:    "a tombstone deletes its key when it is restored: here it is passed over, and what was deleted comes back",
-		StandsFor: "FLINK-19816 and incremental restores that resurrect",
+		StandsFor: "incremental restores that resurrect what was deleted",
 		Edits: []Edit{
 			{"protocol/state/memory/table.go",
 				`	case r.Tombstone && found:
@@ -194,7 +194,7 @@ func deleteNotInDelta() Mutant {
 	return Mutant{
 		Name:      "delete-not-in-delta",
 		Breaks:    "a delete leaves a tombstone in the delta: here only in the table, so that a restore brings the key back",
-		StandsFor: "RocksDB's single-delete misuse: a delete that an increment forgets",
+		StandsFor: "an increment that forgets deletes",
 		Edits: []Edit{
 			{"protocol/state/memory/table.go",
 				`	t.delta.drop(e.pos)
