@@ -36,6 +36,10 @@ func Defaults() Config {
 	}
 }
 
+// TxnIntervals is how many checkpoint intervals a transaction should live at least: while the job or the broker is down
+// for longer than its timeout, the broker aborts it, and what was decided is lost.
+const TxnIntervals = 10
+
 // PoolSize is how many transactional ids a sink task needs: one filling, one opened ahead, and one per checkpoint that
 // may be flushed and not sealed.
 func (c Config) PoolSize() int { return 3 + c.Tolerable }

@@ -23,6 +23,9 @@ func (n SlotName) ID() protocol.TransactionalID {
 	return protocol.TransactionalID(fmt.Sprintf("%s/%s/%d/%d.%d/%d", n.Job, n.Sink, n.Index, n.Epoch, n.Attempt, n.Slot))
 }
 
+// ProbeID is an id of a job that no task has, because epochs begin at 1: for asking what is allowed.
+func ProbeID(job string) string { return string(SlotName{Job: job, Sink: "probe"}.ID()) }
+
 // Prefix begins every transactional id of a job.
 func Prefix(job string) string { return job + "/" }
 

@@ -78,7 +78,7 @@ func TestBrokerTooOld(t *testing.T) {
 
 func TestTimeouts(t *testing.T) {
 	limit := kfake.BrokerConfigs(map[string]string{"transaction.max.timeout.ms": "600000"})
-	newWorld(t, limit).finds(2, "refuses transaction timeout 15m0s: allows 10m0s: it refuses every transaction of the job do: raise transaction.max.timeout.ms")
+	newWorld(t, limit).finds(2, "refuses transaction timeout 15m0s: allow 10m0s: they refuse every transaction of the job do: raise their transaction.max.timeout.ms")
 	w := newWorld(t, limit)
 	w.o.Config.TxnTimeout = 8 * protocol.Minute
 	w.o.Config.Interval = 49 * protocol.Second

@@ -25,8 +25,6 @@ const (
 	examTimeout = 12 * time.Second
 	// questionTimeout bounds one question.
 	questionTimeout = 5 * time.Second
-	// intervals is how many checkpoint intervals a transaction should live at least, and how old one that nobody ends is.
-	intervals = 10
 )
 
 // Options say whom to ask and what a job's settings are. Without Brokers, or without Bucket, that part is left out.
@@ -165,7 +163,7 @@ func (e *exam) rights(ctx context.Context, s *state, r *Report) bool {
 	}
 	asked, cancel := context.WithTimeout(ctx, questionTimeout)
 	defer cancel()
-	err := e.kafka().Rights(asked, probeID(e.Job), topics...)
+	err := e.kafka().Rights(asked, txn.ProbeID(e.Job), topics...)
 	switch {
 	case err == nil, s == nil && errors.Is(err, kerr.TopicAuthorizationFailed): // after the id's
 		r.ok(check, at, "the user may write transactions of this job")
@@ -197,5 +195,3 @@ func (e *exam) kafka() kafka.Options {
 	o.Logger, o.IOTimeout = e.Logger, questionTimeout
 	return o
 }
-
-func probeID(job string) string { return string(txn.SlotName{Job: job, Sink: "probe"}.ID()) }

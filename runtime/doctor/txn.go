@@ -139,7 +139,7 @@ func (e *exam) transaction(t *Txn, r *Report) {
 		return // its end is decided
 	}
 	const check = "transaction"
-	old := time.Duration(intervals * e.Config.Interval)
+	old := time.Duration(protocol.TxnIntervals * e.Config.Interval) // nobody ends it
 	found := fmt.Sprintf("open for %v, %s; readers of %s stand still behind it", t.Age, t.What, strings.Join(t.Partitions, ", "))
 	abort := fmt.Sprintf("weir txn abort %s; the broker does so %v after it began", t.ID, t.Timeout)
 	switch {

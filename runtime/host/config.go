@@ -103,14 +103,10 @@ func (s *settings) config(stderr io.Writer) (Config, error) {
 	return c, nil
 }
 
-// intervals is how many checkpoint intervals a transaction should live at least: while the job or the broker is down
-// for longer than its timeout, the broker aborts it, and what was decided is lost.
-const intervals = 10
-
 // warnShort says that a transaction lives for a few checkpoints only.
 func (c Config) warnShort() {
-	if c.Job.TxnTimeout < intervals*c.Job.Interval {
-		c.Log.Warn("transactions live for less than 10 intervals: an outage of that length loses output",
+	if c.Job.TxnTimeout < protocol.TxnIntervals*c.Job.Interval {
+		c.Log.Warn(fmt.Sprintf("transactions live for less than %d intervals: an outage of that length loses output", protocol.TxnIntervals),
 			"transaction_timeout", std(c.Job.TxnTimeout), "interval", std(c.Job.Interval),
 			"do", "raise -transaction-timeout, and the brokers' transaction.max.timeout.ms (2147483647 is accepted)")
 	}

@@ -19,6 +19,7 @@ import (
 	"weir/protocol/job"
 	"weir/protocol/state"
 	"weir/protocol/state/memory"
+	"weir/protocol/txn"
 	"weir/runtime/engine"
 	"weir/runtime/kafka"
 	"weir/runtime/localfs"
@@ -140,7 +141,7 @@ func (p *process) probe(ctx context.Context, plan *job.Plan, cfg Config) error {
 		writes = append(writes, l.Topic)
 	}
 	if len(writes) > 0 {
-		if err := cfg.Kafka().Rights(ctx, probeID(plan.Graph.Name), writes...); err != nil {
+		if err := cfg.Kafka().Rights(ctx, txn.ProbeID(plan.Graph.Name), writes...); err != nil {
 			return err
 		}
 	}
