@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -12,9 +14,17 @@ import (
 // child is the job as a process: this program once more.
 type child struct {
 	exe, dir, addr string
-	cmd            *exec.Cmd
-	file           *os.File
+	gone           func(error) // told when a life ends that nobody has ended
+	life           *life       // the newest; nil: none
 	lives          int
+}
+
+// life is one process of the job.
+type life struct {
+	cmd   *exec.Cmd
+	asked atomic.Bool   // to end
+	ended chan struct{} // closed when it has
+	err   error         // of its end
 }
 
 // stopTimeout is for a graceful end.
@@ -37,36 +47,65 @@ func (c *child) start() error {
 	if err != nil {
 		return err
 	}
-	c.file = f
+	defer f.Close() // the process has it
 	c.lives++
-	c.cmd = exec.Command(c.exe, c.args(c.lives)...)
-	c.cmd.Env = append(os.Environ(), childEnv+"=1")
-	c.cmd.Stdout, c.cmd.Stderr = f, f
-	if err := c.cmd.Start(); err != nil {
+	l := &life{cmd: exec.Command(c.exe, c.args(c.lives)...), ended: make(chan struct{})}
+	l.cmd.Env = append(os.Environ(), childEnv+"=1")
+	l.cmd.Stdout, l.cmd.Stderr = f, f
+	if err := l.cmd.Start(); err != nil {
 		return fmt.Errorf("start the job: %w", err)
 	}
+	c.life = l
+	go c.await(l)
 	return nil
+}
+
+// await waits for the end of a life.
+func (c *child) await(l *life) {
+	l.err = l.cmd.Wait()
+	close(l.ended)
+	if !l.asked.Load() {
+		c.gone(fmt.Errorf("the job has ended by itself (%v): %s", l.err, c.lastWords()))
+	}
+}
+
+// lastWords is the last line of the log.
+func (c *child) lastWords() string {
+	text, err := os.ReadFile(c.log())
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return lines[len(lines)-1]
 }
 
 // kill ends the job as kill -9 does.
 func (c *child) kill() error {
-	if err := c.cmd.Process.Kill(); err != nil {
+	c.life.asked.Store(true)
+	if err := c.life.cmd.Process.Kill(); err != nil {
 		return fmt.Errorf("kill the job: %w; its log is %s", err, c.log())
 	}
-	c.cmd.Wait() // its state is "killed"
-	return c.file.Close()
+	<-c.life.ended
+	return nil
+}
+
+// end leaves no process behind.
+func (c *child) end() {
+	if c.life != nil {
+		c.kill() // it may have ended
+	}
 }
 
 // stop asks for a last checkpoint and an end.
 func (c *child) stop() error {
-	defer c.file.Close()
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	c.life.asked.Store(true)
+	if err := c.life.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop the job: %w; its log is %s", err, c.log())
 	}
-	kill := time.AfterFunc(stopTimeout, func() { c.cmd.Process.Kill() })
+	kill := time.AfterFunc(stopTimeout, func() { c.life.cmd.Process.Kill() })
 	defer kill.Stop()
-	if err := c.cmd.Wait(); err != nil {
-		return fmt.Errorf("the job did not stop well: %w; its log is %s", err, c.log())
+	if <-c.life.ended; c.life.err != nil {
+		return fmt.Errorf("the job did not stop well: %w; its log is %s", c.life.err, c.log())
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,7 +115,10 @@ func (s *show) real(ctx context.Context) (int, error) {
 	if s.read, err = startReader(ctx, s.broker.Addr); err != nil {
 		return 0, err
 	}
-	s.job = &child{exe: exe, dir: s.dir, addr: s.broker.Addr}
+	ctx, gone := context.WithCancelCause(ctx)
+	defer gone(nil)
+	s.job = &child{exe: exe, dir: s.dir, addr: s.broker.Addr, gone: gone}
+	defer s.job.end()
 	s.say("3. The job counts requests and bytes per path and status, with a checkpoint every %s. It is killed with SIGKILL and started again:", demoInterval)
 	if err := s.torment(ctx); err != nil {
 		return 0, err
@@ -166,7 +170,7 @@ func (s *show) killAfterDecision(end func() error, what string) func(context.Con
 		}
 		id, err := s.broker.Held(ctx)
 		if err != nil {
-			return nil // it never came to that: verify says so
+			return fmt.Errorf("wait for a commit: %w; the job's log is %s", cmp.Or(context.Cause(ctx), err), s.job.log())
 		}
 		s.kills++
 		if err := s.job.kill(); err != nil {

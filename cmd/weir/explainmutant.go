@@ -9,22 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"weir/cmd/weir/internal/plant"
 	planted "weir/faults/mutants"
 	"weir/reports"
 )
 
-// explainMutant builds weir with a bug, lets it hunt, shrink and explain, and writes the explanation into a folder.
-func explainMutant(m *planted.Mutant, seeds int, dir string, stdout io.Writer) (int, error) {
-	f, err := plant.Open()
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	weir, err := f.BuildProgram(m, "./cmd/weir")
-	if err != nil {
-		return 0, err
-	}
+// explainMutant lets a weir with a bug hunt, shrink and explain, and writes the explanation into a folder.
+func explainMutant(m *planted.Mutant, weir string, seeds int, dir string, stdout io.Writer) (int, error) {
 	found, err := firstFailure(weir, seeds)
 	if err != nil {
 		return 0, fmt.Errorf("mutant %s: %w", m.Name, err)

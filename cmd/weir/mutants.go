@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 
@@ -37,14 +38,13 @@ func mutants(args []string, stdout, stderr io.Writer) (int, error) {
 		}
 		list = []planted.Mutant{m}
 	}
-	if *explained != "" {
-		return explainMutant(&list[0], *seeds, *explained, stdout)
-	}
-	if *demo {
-		if *name == "" {
-			return 0, errors.New("--demo needs --name, the bug to run it with: fence-before-commit, say")
-		}
-		return demoWith(&list[0], stdout)
+	switch alone := *explained != "" || *demo; {
+	case alone && *name == "":
+		return 0, errors.New("--demo and --explain are of one bug: name it, --name fence-before-commit say")
+	case *explained != "":
+		return planting(&list[0], func(weir string) (int, error) { return explainMutant(&list[0], weir, *seeds, *explained, stdout) })
+	case *demo:
+		return planting(&list[0], func(weir string) (int, error) { return demoWith(&list[0], weir, stdout) })
 	}
 	rows := stdout
 	if *asJSON || *asMarkdown {
@@ -67,27 +67,39 @@ func mutants(args []string, stdout, stderr io.Writer) (int, error) {
 	return 0, err
 }
 
-// demoWith runs the demo with a planted bug, which it must not survive.
-func demoWith(m *planted.Mutant, stdout io.Writer) (int, error) {
+// planting builds weir with a bug and hands the program on.
+func planting(m *planted.Mutant, run func(weir string) (int, error)) (int, error) {
 	f, err := plant.Open()
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
-	program, err := f.BuildProgram(m, "./cmd/weir")
+	weir, err := f.BuildProgram(m, "./cmd/weir")
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.Command(program, "demo")
-	cmd.Stdout, cmd.Stderr = stdout, stdout
-	switch err := cmd.Run(); {
-	case err == nil:
-		fmt.Fprintf(stdout, "FAIL: the demo passed with %s in it: %s\n", m.Name, m.Breaks)
+	return run(weir)
+}
+
+// demoWith runs the demo as it is, which must pass, and with a planted bug, which it must not survive: else whatever
+// keeps a demo from passing would count as a catch.
+func demoWith(m *planted.Mutant, weir string, stdout io.Writer) (int, error) {
+	sound, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	if out, err := exec.Command(sound, "demo").CombinedOutput(); err != nil {
+		fmt.Fprintf(stdout, "%s\nFAIL: the demo does not pass without a bug: %v\n", out, err)
 		return 1, nil
-	default:
-		fmt.Fprintf(stdout, "PASS: the demo failed with %s in it: %v\n", m.Name, err)
+	}
+	cmd := exec.Command(weir, "demo")
+	cmd.Stdout, cmd.Stderr = stdout, stdout
+	if err := cmd.Run(); err != nil {
+		fmt.Fprintf(stdout, "PASS: the demo passes as it is, and fails with %s in it: %v\n", m.Name, err)
 		return 0, nil
 	}
+	fmt.Fprintf(stdout, "FAIL: the demo passed with %s in it: %s\n", m.Name, m.Breaks)
+	return 1, nil
 }
 
 // hunted hunts for each mutant, and prints a row for each on the way.

@@ -125,7 +125,7 @@ func (r *reader) wait(ctx context.Context, n int) error {
 	for r.seen() < int64(n) {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d results became visible in time", r.seen(), n)
+			return fmt.Errorf("%d of %d results became visible: %w", r.seen(), n, context.Cause(ctx))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
