@@ -47,49 +47,43 @@ func each(drop func(id []byte) bool, topics ...string) checker.Spec {
 	}
 }
 
+// perKey is a fold per key, whose value follows a name in the output.
+func perKey(topic, name string, order checker.Order, apply func(state []byte, in *checker.Input) (next, value []byte)) []checker.Fold {
+	return []checker.Fold{{
+		Topic: topic, Order: order, Apply: apply,
+		Key: func(in *checker.Input) ([]byte, bool) { return keyOf(in.Value), true },
+		Observe: func(r *checker.Record) (key, value []byte, ok bool) {
+			value, ok = restOf(r.Value, name)
+			return r.Key, value, ok
+		},
+	}}
+}
+
 // counted expects each in all topics, with running counts per key in the first one.
 func counted(topic string, others ...string) checker.Spec {
 	s := each(nil, append(others, topic)...)
-	s.Folds = []checker.Fold{{
-		Topic: topic,
-		Key:   func(in *checker.Input) ([]byte, bool) { return keyOf(in.Value), true },
-		Apply: func(state []byte, _ *checker.Input) ([]byte, []byte) {
-			n, _ := strconv.Atoi(string(state))
-			next := strconv.AppendInt(nil, int64(n+1), 10)
-			return next, next
-		},
-		Observe: func(r *checker.Record) (key, value []byte, ok bool) {
-			value, ok = restOf(r.Value, "n")
-			return r.Key, value, ok
-		},
-		Order: checker.Alike,
-	}}
+	s.Folds = perKey(topic, "n", checker.Alike, func(state []byte, _ *checker.Input) ([]byte, []byte) {
+		n, _ := strconv.Atoi(string(state))
+		next := strconv.AppendInt(nil, int64(n+1), 10)
+		return next, next
+	})
 	return s
 }
 
 // chained expects each, with a hash chain per key: its order matters.
 func chained(topic string) checker.Spec {
 	s := each(nil, topic)
-	s.Folds = []checker.Fold{{
-		Topic: topic,
-		Key:   func(in *checker.Input) ([]byte, bool) { return keyOf(in.Value), true },
-		Apply: func(state []byte, in *checker.Input) ([]byte, []byte) {
-			var h uint64
-			if len(state) > 0 {
-				h, _ = strconv.ParseUint(string(state), 16, 64)
-			}
-			f := fnv.New64a()
-			f.Write(binary.BigEndian.AppendUint64(nil, h))
-			f.Write(in.Value)
-			next := []byte(hex16(f.Sum64()))
-			return next, next
-		},
-		Observe: func(r *checker.Record) (key, value []byte, ok bool) {
-			value, ok = restOf(r.Value, "h")
-			return r.Key, value, ok
-		},
-		Order: checker.OrderMatters,
-	}}
+	s.Folds = perKey(topic, "h", checker.OrderMatters, func(state []byte, in *checker.Input) ([]byte, []byte) {
+		var h uint64
+		if len(state) > 0 {
+			h, _ = strconv.ParseUint(string(state), 16, 64)
+		}
+		f := fnv.New64a()
+		f.Write(binary.BigEndian.AppendUint64(nil, h))
+		f.Write(in.Value)
+		next := []byte(hex16(f.Sum64()))
+		return next, next
+	})
 	return s
 }
 

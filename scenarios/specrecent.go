@@ -12,29 +12,20 @@ import (
 // remembered expects each, in form recent. The state of a key is all its inputs since it last began anew, a line each.
 func remembered(topic string) checker.Spec {
 	s := each(nil, topic)
-	s.Folds = []checker.Fold{{
-		Topic: topic,
-		Key:   func(in *checker.Input) ([]byte, bool) { return keyOf(in.Value), true },
-		Apply: func(state []byte, in *checker.Input) ([]byte, []byte) {
-			next := append(append(bytes.Clone(state), in.Value...), '\n')
-			ids := strings.Split(strings.TrimSuffix(string(next), "\n"), "\n")
-			value := fmt.Appendf(nil, "%d last=%s ends=%s", len(ids), strings.Join(ids[max(0, len(ids)-3):], ","), lasting(ids))
-			if len(ids) == 16 {
-				next = nil
-			}
-			return next, value
-		},
-		Observe: func(r *checker.Record) (key, value []byte, ok bool) {
-			value, ok = restOf(r.Value, "n")
-			return r.Key, value, ok
-		},
-		Order: checker.OrderMatters,
-	}}
+	s.Folds = perKey(topic, "n", checker.OrderMatters, func(state []byte, in *checker.Input) ([]byte, []byte) {
+		next := append(append(bytes.Clone(state), in.Value...), '\n')
+		ids := strings.Split(strings.TrimSuffix(string(next), "\n"), "\n")
+		value := fmt.Appendf(nil, "%d last=%s ends=%s", len(ids), strings.Join(ids[max(0, len(ids)-3):], ","), endings(ids))
+		if len(ids) == 16 {
+			next = nil
+		}
+		return next, value
+	})
 	return s
 }
 
-// lasting counts ids by their last character, modulo three.
-func lasting(ids []string) string {
+// endings counts ids by their last character, modulo three.
+func endings(ids []string) string {
 	var counts [256]int
 	for _, id := range ids {
 		counts[id[len(id)-1]]++

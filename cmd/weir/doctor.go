@@ -51,6 +51,15 @@ func (a *asked) options() (doctor.Options, error) {
 	return o, nil
 }
 
+// cluster is options, of which brokers must be some.
+func (a *asked) cluster() (doctor.Options, error) {
+	o, err := a.options()
+	if err == nil && len(o.Brokers) == 0 {
+		err = errors.New("no broker is named: -brokers")
+	}
+	return o, err
+}
+
 // examine is weir doctor.
 func examine(args []string, stdout, stderr io.Writer) (int, error) {
 	var a asked
@@ -89,8 +98,6 @@ func interruptible() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
-var errNoBrokers = errors.New("no broker is named: -brokers")
-
 const txnUsage = "usage: weir txn list [flags], or weir txn abort [flags] ID ...; see weir txn list -h, weir txn abort -h"
 
 // transactions is weir txn.
@@ -117,12 +124,9 @@ func listTxns(args []string, stdout, stderr io.Writer) (int, error) {
 	if err := parse(fs, args); err != nil {
 		return 0, err
 	}
-	o, err := a.options()
+	o, err := a.cluster()
 	if err != nil {
 		return 0, err
-	}
-	if len(o.Brokers) == 0 {
-		return 0, errNoBrokers
 	}
 	ctx, stop := interruptible()
 	defer stop()
@@ -161,12 +165,9 @@ func abortTxns(args []string, stdout, stderr io.Writer) (int, error) {
 	case fs.NArg() == 0:
 		return 0, errors.New("no transactional id is named; see weir txn list")
 	}
-	o, err := a.options()
+	o, err := a.cluster()
 	if err != nil {
 		return 0, err
-	}
-	if len(o.Brokers) == 0 {
-		return 0, errNoBrokers
 	}
 	ctx, stop := interruptible()
 	defer stop()
