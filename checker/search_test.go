@@ -3,6 +3,7 @@ package checker
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -152,4 +153,24 @@ func show(p *puzzle) string {
 		s += fmt.Sprintf("  out %v seen %d\n", o.value, o.seen)
 	}
 	return s
+}
+
+// TestSearchIsBoundedInBytes: a search keeps the states that it has seen. Where they are long it ends after fewer steps,
+// and says that it does not know.
+func TestSearchIsBoundedInBytes(t *testing.T) {
+	const size = 4 << 10
+	p := chainPuzzle(30, 1)
+	p.budget, p.outs[0].value, p.outs[0].seen = maxSteps, []byte("never"), math.MaxInt64-1
+	apply, kept := p.f.Apply, 0
+	p.f.Apply = func(state []byte, in *Input) ([]byte, []byte) {
+		next, value := apply(state[:min(len(state), 8)], in)
+		kept += size
+		return append(next, make([]byte, size-len(next))...), value
+	}
+	if got := p.linearise(); got != unsure {
+		t.Errorf("answer %v, want unsure", got)
+	}
+	if most := 2 * maxSteps * stepBytes; kept == 0 || kept > most {
+		t.Errorf("%d bytes of states, %d at most were wanted", kept, most)
+	}
 }

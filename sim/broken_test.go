@@ -203,3 +203,28 @@ func TestStopThatLeavesTransactionsOpen(t *testing.T) {
 	}
 	t.Fatal("40 seeds passed")
 }
+
+// An ack that makes a transaction younger than it is would let one be decided that is too old.
+func TestAckMakesYounger(t *testing.T) {
+	w := newWorld(jobConfig(1, false, false))
+	w.now = epochStart.Add(20 * protocol.Second)
+	ours := protocol.Producer{ID: 7, Epoch: 1}
+	w.services.Began = func(_ protocol.TransactionalID, p protocol.Producer) (protocol.Time, bool) {
+		return epochStart.Add(5 * protocol.Second), p == ours
+	}
+	for _, c := range []struct {
+		producer       protocol.Producer
+		age            protocol.Duration
+		wantsViolation bool
+	}{
+		{ours, 15 * protocol.Second, false},
+		{ours, 16 * protocol.Second, false},            // from the first record, which came to the broker later
+		{protocol.Producer{ID: 7, Epoch: 2}, 0, false}, // the id's next transaction
+		{ours, 15*protocol.Second - 1, true},
+	} {
+		w.watchAges(&protocol.Ack{Snapshot: protocol.Snapshot{Committables: []protocol.Committable{{ID: "a", Producer: c.producer, Age: c.age}}}})
+		if got := w.failure != nil; got != c.wantsViolation {
+			t.Errorf("%+v: failure %v", c, w.failure)
+		}
+	}
+}
