@@ -26,7 +26,7 @@ const (
 	RareHeadRepeated                 // one had not been seen to be, and was sent again
 	RareHeadLate                     // a write of HEAD took effect when its sender no longer waited
 	RareHeadBehindDeath              // a write of HEAD took effect when its sender was dead
-	RareHeadRefused                  // a write of HEAD came too late: another one was first
+	RareHeadRefused                  // a write of HEAD was refused: another one, or its own double, was first
 	RareTakeOverBetween              // an attempt was claimed between a manifest's write and the decision
 	RareCommitApplied                // a commit with unknown outcome had been applied
 	RareCommitMissing                // one had not, at that time
