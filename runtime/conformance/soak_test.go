@@ -138,19 +138,13 @@ func (s *soak) add(brokers []string, w *worked, partitions int) {
 	w.procs, w.killed, w.exits = map[*exec.Cmd]bool{}, map[*exec.Cmd]bool{}, map[string]int{}
 	way := fmt.Sprintf("127.0.0.1:%d", freePort())
 	s.must(s.toxi.proxy(fmt.Sprint("s3-", n), way, strings.TrimPrefix(w.gate.addr, "http://")))
-	root, err := moduleRoot()
-	s.must(err)
-	w.exe = filepath.Join(s.t.TempDir(), w.name)
-	build := exec.Command("go", "build", "-o", w.exe, "./cmd/"+w.name)
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		s.t.Fatalf("%v: %s", err, out)
-	}
+	w.exe = s.build(w.name)
 	createTopic(s.t, s.adm, w.in, partitions)
 	createTopic(s.t, s.adm, w.out, 3)
 	w.args = []string{"-brokers", strings.Join(brokers, ","), "-bucket", "s3://" + BucketName + "/" + w.name, "-s3-endpoint", "http://" + way,
 		"-interval", "1s", "-timeout", "40s", "-heartbeat", "300ms", "-node-timeout", "10s", "-restart-delay", "300ms", "-io-timeout", "10s",
 		"-restart-limit", "1000", "-tolerable", "2", "-parallelism", "3", "-log", "warn"}
+	var err error
 	w.log, err = os.Create(filepath.Join(s.t.TempDir(), w.name+".log"))
 	s.must(err)
 	s.t.Cleanup(func() {
@@ -170,6 +164,20 @@ func (s *soak) add(brokers []string, w *worked, partitions int) {
 	w.start()
 }
 
+// build is the path of a command of this module.
+func (s *soak) build(name string) string {
+	s.t.Helper()
+	root, err := moduleRoot()
+	s.must(err)
+	exe := filepath.Join(s.t.TempDir(), name)
+	build := exec.Command("go", "build", "-o", exe, "./cmd/"+name)
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		s.t.Fatalf("%v: %s", err, out)
+	}
+	return exe
+}
+
 func (s *soak) must(err error) {
 	s.t.Helper()
 	if err != nil {
@@ -186,7 +194,7 @@ func (w *worked) start() *exec.Cmd {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	cmd := exec.Command(w.exe, w.args...)
-	cmd.Env = append(os.Environ(), "WEIR_S3_ACCESS_KEY="+AccessKey, "WEIR_S3_SECRET_KEY="+SecretKey)
+	cmd.Env = w.environ()
 	cmd.Stdout, cmd.Stderr = w.log, w.log
 	if err := cmd.Start(); err != nil {
 		w.s.t.Error(err)
@@ -196,6 +204,11 @@ func (w *worked) start() *exec.Cmd {
 	w.gone.Add(1)
 	go w.await(cmd)
 	return cmd
+}
+
+// environ is that of a process of the job.
+func (w *worked) environ() []string {
+	return append(os.Environ(), "WEIR_S3_ACCESS_KEY="+AccessKey, "WEIR_S3_SECRET_KEY="+SecretKey)
 }
 
 // await waits for the end of a process and starts the next one, if none is left and one is wanted.

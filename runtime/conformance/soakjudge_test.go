@@ -30,6 +30,7 @@ func (s *soak) judge() {
 		s.verdict(w)
 	}
 	s.hanging()
+	s.doctor()
 	s.summary()
 }
 
@@ -151,6 +152,21 @@ func (s *soak) heldUp(ctx context.Context) (n int) {
 		}
 	})
 	return n
+}
+
+// doctor has weir doctor look at what each job leaves behind: the command an operator would type.
+func (s *soak) doctor() {
+	exe := s.build("weir")
+	for _, w := range s.jobs {
+		cmd := exec.Command(exe, "doctor", "-brokers", strings.Join(s.kafka.Brokers, ","), "-topics", w.in+","+w.out,
+			"-bucket", "s3://"+BucketName+"/"+w.name, "-s3-endpoint", s.s3.Endpoint, "-interval", "1s", "-timeout", "40s")
+		cmd.Env = w.environ()
+		out, err := cmd.CombinedOutput()
+		s.say("weir doctor, about %s:\n%s", w.name, out)
+		if err != nil {
+			s.t.Errorf("weir doctor, about %s: %v", w.name, err)
+		}
+	}
 }
 
 func (s *soak) summary() {
