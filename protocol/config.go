@@ -24,6 +24,7 @@ type Config struct {
 	BatchBytes   int      // or this many bytes
 	Linger       Duration // or when its first record has waited this long
 	Retained     int      // decided checkpoints kept
+	Local        bool     // tasks keep copies of their runs on their machine's disk, and restore from those that are intact
 }
 
 // Defaults is a configuration for production: a checkpoint every 30 s.

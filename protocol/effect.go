@@ -64,6 +64,29 @@ type (
 	}
 )
 
+// The disk of the machine on which a process runs: copies of objects, by shelf, which may be missing, torn, old or another
+// object's. They spare a restore the bucket and decide nothing.
+type (
+	// Keep puts a copy of an object on a shelf, over what is there under its key. There is no answer: a copy that cannot
+	// be kept is one that is missing.
+	Keep struct {
+		Shelf  string
+		Key    ObjectKey
+		Object Object
+	}
+	// Recall reads a copy. Answer: Recalled.
+	Recall struct {
+		Op    OpID
+		Shelf string
+		Key   ObjectKey
+	}
+	// Retain takes every other copy off a shelf. There is no answer.
+	Retain struct {
+		Shelf string
+		Keys  []ObjectKey
+	}
+)
+
 // The log, read side: always read_committed, manual assignment.
 type (
 	// Survey asks for a topic's id and the range of each partition. Answer: Surveyed.
@@ -171,6 +194,9 @@ func (Tell) effect()       {}
 func (Store) effect()      {}
 func (Load) effect()       {}
 func (Delete) effect()     {}
+func (Keep) effect()       {}
+func (Recall) effect()     {}
+func (Retain) effect()     {}
 func (Survey) effect()     {}
 func (Fetch) effect()      {}
 func (OpenSlot) effect()   {}

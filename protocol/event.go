@@ -61,6 +61,13 @@ type (
 	}
 )
 
+// Recalled answers Recall: OK, NotFound or Unknown. Nothing vouches for Body but what the reader knows of it.
+type Recalled struct {
+	Op      OpID
+	Outcome Outcome
+	Body    []byte
+}
+
 type (
 	// Surveyed answers Survey: OK, NotFound, Denied or Unknown. Ranges is indexed by partition.
 	Surveyed struct {
@@ -157,6 +164,7 @@ func (Told) event()       {}
 func (Stored) event()     {}
 func (Loaded) event()     {}
 func (Deleted) event()    {}
+func (Recalled) event()   {}
 func (Surveyed) event()   {}
 func (Fetched) event()    {}
 func (Opened) event()     {}

@@ -20,6 +20,8 @@ const (
 	NoteRepeated      NoteKind = "ack repeated"
 	NoteFrozen        NoteKind = "state frozen"
 	NoteRestored      NoteKind = "task restored"
+	NoteRecalled      NoteKind = "run recalled from disk"
+	NoteNotRecalled   NoteKind = "copy on disk is of no use"
 	NoteConsolidated  NoteKind = "runs consolidated"
 	NoteClaimed       NoteKind = "attempt claimed"
 	NoteTookOver      NoteKind = "office taken over"

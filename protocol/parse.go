@@ -13,9 +13,9 @@ import (
 // vocabulary is one value of every event, effect, message and frame.
 func vocabulary() []any {
 	return []any{
-		Resume{}, Wake{}, Send{}, Grant{}, Release{}, Tell{}, Store{}, Load{}, Delete{}, Survey{}, Fetch{}, OpenSlot{}, Produce{}, Flush{}, EndTxn{},
+		Resume{}, Wake{}, Send{}, Grant{}, Release{}, Tell{}, Store{}, Load{}, Delete{}, Keep{}, Recall{}, Retain{}, Survey{}, Fetch{}, OpenSlot{}, Produce{}, Flush{}, EndTxn{},
 		ReadLedger{}, Fence{}, Erase{}, ListTxns{}, Spawn{}, Halt{}, Fail{}, Exit{}, Note{},
-		Started{}, Resumed{}, Woken{}, Received{}, Granted{}, Lost{}, Told{}, Stored{}, Loaded{}, Deleted{}, Surveyed{}, Fetched{}, Opened{}, Produced{},
+		Started{}, Resumed{}, Woken{}, Received{}, Granted{}, Lost{}, Told{}, Stored{}, Loaded{}, Deleted{}, Recalled{}, Surveyed{}, Fetched{}, Opened{}, Produced{},
 		Flushed{}, Ended{}, LedgerRead{}, Fenced{}, Erased{}, TxnsListed{}, Died{}, StopAsked{},
 		Ping{}, Pong{}, Start{}, Stop{}, TaskFailed{}, Ready{}, Drained{}, Trigger{}, Ack{}, Decline{}, Abort{}, Aborted{}, Confirm{}, Sealed{}, Settled{},
 		Data{}, Barrier{}, End{},

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"fmt"
+	"slices"
 
 	"weir/protocol"
 )
@@ -222,11 +223,12 @@ func (c *Coordinator) assign(alive []*member) {
 	tasks, highest := c.tasks(func(TaskInfo) bool { return true })
 	c.nodes = make([]protocol.NodeID, highest+1)
 	c.nodes[0] = c.self.Node
+	homes := c.homes(tasks, alive)
 	for i, t := range tasks {
-		c.nodes[t] = alive[i%len(alive)].node
+		c.nodes[t] = homes[i].node
 	}
 	for i, t := range tasks {
-		m := alive[i%len(alive)]
+		m := homes[i]
 		m.used = m.incarnation
 		scope := c.scope()
 		scope.Incarnation = m.incarnation
@@ -235,6 +237,21 @@ func (c *Coordinator) assign(alive []*member) {
 	c.ready = newOwes(tasks, highest)
 	bounded, _ := c.tasks(func(t TaskInfo) bool { return t.Source })
 	c.drained = newOwes(bounded, highest)
+}
+
+// homes is where each task runs: at the same worker as ever, where its disk has copies of the task's runs, and the tasks
+// of workers that are gone in turn at those that are left.
+func (c *Coordinator) homes(tasks []protocol.TaskID, alive []*member) []*member {
+	homes, orphans := make([]*member, len(tasks)), 0
+	for i := range tasks {
+		home := &c.members[i%len(c.members)]
+		if !slices.Contains(alive, home) {
+			home = alive[orphans%len(alive)]
+			orphans++
+		}
+		homes[i] = home
+	}
+	return homes
 }
 
 // tasks lists those that satisfy f, and the highest id of all.

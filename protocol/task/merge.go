@@ -37,8 +37,8 @@ func (s *snapshots) maybeMerge(now protocol.Time, out *protocol.Effects) {
 	}
 	m := &merge{inputs: append([]*run(nil), s.lineage[from:to]...), oldest: from == 0, bodies: make([][]byte, to-from), missing: to - from}
 	s.merge = m
-	for i, r := range m.inputs {
-		s.load(now, stepGather, i, r.Key, r.Size, out)
+	for i := range m.inputs {
+		s.read(now, stepGather, i, out)
 	}
 }
 
@@ -52,7 +52,13 @@ func (s *snapshots) onGathered(now protocol.Time, op snapshotOp, ev protocol.Loa
 	if broken := intact(m.inputs[op.at].Run, ev); broken != "" {
 		return snapshotAnswer{broken: broken}
 	}
-	m.bodies[op.at] = ev.Body
+	return s.gathered(now, op.at, ev.Body, out)
+}
+
+// gathered takes an input; the last one lets the merge begin.
+func (s *snapshots) gathered(now protocol.Time, at int, body []byte, out *protocol.Effects) snapshotAnswer {
+	m := s.merge
+	m.bodies[at] = body
 	if m.missing--; m.missing > 0 {
 		return snapshotAnswer{}
 	}
@@ -76,7 +82,7 @@ func (m *merge) weight() (n int64) {
 // consolidated puts the durable result in the place of its inputs.
 func (s *snapshots) consolidated(out *protocol.Effects) {
 	m := s.merge
-	s.merge = nil
+	s.merge, s.copies.merged = nil, true
 	for at, r := range s.lineage {
 		if r == m.inputs[0] {
 			rest := append([]*run{m.result}, s.lineage[at+len(m.inputs):]...)

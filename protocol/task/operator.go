@@ -40,6 +40,8 @@ func (o *Operator) Step(now protocol.Time, ev protocol.Event, out *protocol.Effe
 		o.out.grant(ev.Channel, ev.N, out)
 	case protocol.Loaded:
 		o.act(now, o.snaps.onLoaded(now, ev, out), out)
+	case protocol.Recalled:
+		o.act(now, o.snaps.onRecalled(now, ev, out), out)
 	case protocol.Stored:
 		o.act(now, o.snaps.onStored(now, ev, out), out)
 	case protocol.Woken:
@@ -192,6 +194,7 @@ func (o *Operator) onTold(m protocol.Message, out *protocol.Effects) {
 		if o.mine(m.Scope, out) {
 			o.acks.forget(m.Checkpoint)
 			o.drop(m.Checkpoint)
+			o.confirm(m.Checkpoint, out)
 			o.tell(protocol.Sealed{Scope: o.scope(), Checkpoint: m.Checkpoint}, out)
 		}
 	}
@@ -206,6 +209,12 @@ func (o *Operator) onAbort(m protocol.Abort, out *protocol.Effects) {
 	o.acks.forget(m.Checkpoint)
 	o.drop(m.Checkpoint)
 	o.tell(protocol.Aborted{Scope: o.scope(), Checkpoint: m.Checkpoint}, out)
+}
+
+func (o *Operator) confirm(id protocol.CheckpointID, out *protocol.Effects) {
+	if o.snaps != nil {
+		o.snaps.onConfirmed(id, out)
+	}
 }
 
 func (o *Operator) drop(id protocol.CheckpointID) {

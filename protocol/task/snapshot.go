@@ -23,6 +23,7 @@ type snapshots struct {
 	bodies  [][]byte
 	missing int
 	merge   *merge // nil: no consolidation under way
+	copies  copies
 }
 
 // run is one run of the lineage.
@@ -41,7 +42,8 @@ type snapshot struct {
 
 type snapshotOp struct {
 	step snapshotStep
-	at   int // index in the lineage, or in what is merged
+	at   int          // index in the lineage, or in what is merged
+	then snapshotStep // recalling: what the run is read for
 	run  *run
 	sum  protocol.Sum // checking: what the object there must be
 }
@@ -56,6 +58,7 @@ const (
 	stepGather                          // a run to be merged is being loaded
 	stepGatherBackoff
 	stepRestoreBackoff
+	stepRecall // a copy is being read
 )
 
 // snapshotAnswer is what the task has to do.
@@ -92,14 +95,32 @@ func (s *snapshots) restore(now protocol.Time, out *protocol.Effects) bool {
 	s.bodies, s.missing = make([][]byte, len(runs)), len(runs)
 	for i, r := range runs {
 		s.lineage = append(s.lineage, &run{Run: r, durable: true})
-		s.load(now, stepRestore, i, r.Key, r.Size, out)
+		s.read(now, stepRestore, i, out)
 	}
 	return len(runs) == 0
 }
 
-func (s *snapshots) load(now protocol.Time, step snapshotStep, at int, key protocol.ObjectKey, size int64, out *protocol.Effects) {
-	op := s.ops.Add("load of "+string(key), now.Add(s.patience(size)), snapshotOp{step: step, at: at})
-	out.Append(protocol.Load{Op: op, Key: key})
+// subject is the run that a step reads.
+func (s *snapshots) subject(step snapshotStep, at int) *run {
+	if step == stepGather {
+		return s.merge.inputs[at]
+	}
+	return s.lineage[at]
+}
+
+// read gets a run for a step: its copy first, where copies are kept.
+func (s *snapshots) read(now protocol.Time, step snapshotStep, at int, out *protocol.Effects) {
+	if s.cfg.Local {
+		s.recall(now, step, at, out)
+		return
+	}
+	s.load(now, step, at, out)
+}
+
+func (s *snapshots) load(now protocol.Time, step snapshotStep, at int, out *protocol.Effects) {
+	r := s.subject(step, at)
+	op := s.ops.Add("load of "+string(r.Key), now.Add(s.patience(r.Size)), snapshotOp{step: step, at: at})
+	out.Append(protocol.Load{Op: op, Key: r.Key})
 }
 
 // patience is how long a request with a body of size may take: large ones take longer.
@@ -114,7 +135,7 @@ func (s *snapshots) onLoaded(now protocol.Time, ev protocol.Loaded, out *protoco
 	}
 	switch op.step {
 	case stepRestore:
-		return s.onRestored(now, op, ev)
+		return s.onRestored(now, op, ev, out)
 	case stepCheck:
 		return s.onChecked(now, op, ev, out)
 	case stepGather:
@@ -132,13 +153,18 @@ func intact(r protocol.Run, ev protocol.Loaded) string {
 		return fmt.Sprintf("run %s: access denied", r.Key)
 	case ev.Outcome == protocol.Corrupt:
 		return fmt.Sprintf("run %s is damaged: what was read is not what was written (the log says how); restore it from a copy", r.Key)
-	case int64(len(ev.Body)) != r.Size || protocol.Sum(sha256.Sum256(ev.Body)) != r.Sum:
+	case !written(r, ev.Body):
 		return fmt.Sprintf("run %s: %d bytes read, they are not the %d bytes written", r.Key, len(ev.Body), r.Size)
 	}
 	return ""
 }
 
-func (s *snapshots) onRestored(now protocol.Time, op snapshotOp, ev protocol.Loaded) snapshotAnswer {
+// written reports whether body is what was written as r.
+func written(r protocol.Run, body []byte) bool {
+	return int64(len(body)) == r.Size && protocol.Sum(sha256.Sum256(body)) == r.Sum
+}
+
+func (s *snapshots) onRestored(now protocol.Time, op snapshotOp, ev protocol.Loaded, out *protocol.Effects) snapshotAnswer {
 	r := s.lineage[op.at]
 	if ev.Outcome == protocol.Unknown {
 		s.ops.Add("back-off of load", now.Add(s.cfg.RetryDelay), snapshotOp{step: stepRestoreBackoff, at: op.at})
@@ -147,7 +173,13 @@ func (s *snapshots) onRestored(now protocol.Time, op snapshotOp, ev protocol.Loa
 	if broken := intact(r.Run, ev); broken != "" {
 		return snapshotAnswer{broken: broken}
 	}
-	s.bodies[op.at] = ev.Body
+	s.keep(r, body(ev.Body), out)
+	return s.restored(op.at, ev.Body, out)
+}
+
+// restored takes a run of the restored lineage; the last one completes it.
+func (s *snapshots) restored(at int, body []byte, out *protocol.Effects) snapshotAnswer {
+	s.bodies[at] = body
 	if s.missing--; s.missing > 0 {
 		return snapshotAnswer{}
 	}
@@ -157,6 +189,7 @@ func (s *snapshots) onRestored(now protocol.Time, op snapshotOp, ev protocol.Loa
 		}
 	}
 	s.bodies = nil
+	s.retain(out)
 	return snapshotAnswer{restored: true}
 }
 
@@ -167,6 +200,7 @@ func (s *snapshots) freeze(now protocol.Time, id protocol.CheckpointID, out *pro
 	if frozen.Len() > 0 {
 		s.store(now, s.add(frozen, int64(frozen.Size())), out)
 	}
+	s.copies.froze(id)
 	snap := &snapshot{checkpoint: id, lineage: append([]*run(nil), s.lineage...)}
 	if snap.durable() {
 		return snap
@@ -178,7 +212,7 @@ func (s *snapshots) freeze(now protocol.Time, id protocol.CheckpointID, out *pro
 // name makes a key that no other life of any task uses.
 func (s *snapshots) name() protocol.ObjectKey {
 	s.seq++
-	return protocol.ObjectKey(fmt.Sprintf("data/%s/%s-%d/%06d", s.cfg.Start.Scope, s.cfg.Stage, s.cfg.Index, s.seq))
+	return protocol.ObjectKey(fmt.Sprintf("data/%s/%s/%06d", s.cfg.Start.Scope, s.shelf(), s.seq))
 }
 
 func (s *snapshots) add(o protocol.Object, weight int64) *run {
@@ -231,6 +265,7 @@ func (s *snapshots) onChecked(now protocol.Time, op snapshotOp, ev protocol.Load
 }
 
 func (s *snapshots) onDurable(now protocol.Time, r *run, size int64, sum protocol.Sum, out *protocol.Effects) (a snapshotAnswer) {
+	s.keep(r, r.object, out)
 	r.Size, r.Sum, r.durable, r.object = size, sum, true, nil
 	if s.merge != nil && s.merge.result == r {
 		s.consolidated(out)
@@ -261,10 +296,12 @@ func (s *snapshots) onDeadline(now protocol.Time, out *protocol.Effects) {
 // onExpired tries again: an outcome that did not come is Unknown, and a name stored twice holds the same bytes.
 func (s *snapshots) onExpired(now protocol.Time, op snapshotOp, out *protocol.Effects) {
 	switch op.step {
+	case stepRecall:
+		s.unusable(now, op, "no answer in time", out)
 	case stepRestore, stepRestoreBackoff:
-		s.load(now, stepRestore, op.at, s.lineage[op.at].Key, s.lineage[op.at].Size, out)
+		s.load(now, stepRestore, op.at, out)
 	case stepGather, stepGatherBackoff:
-		s.load(now, stepGather, op.at, s.merge.inputs[op.at].Key, s.merge.inputs[op.at].Size, out)
+		s.load(now, stepGather, op.at, out)
 	case stepStore, stepCheck, stepBackoff:
 		s.store(now, op.run, out)
 	}
