@@ -23,8 +23,14 @@ const (
 	RequestDoubled   // applied twice, the second time later
 	MarkerLate       // a transaction's markers are written long after its end was decided
 	ClockJump        // a process's clock leaps ahead: its time-outs come early
+	DiskFull         // a copy is not written: no space left
+	DiskLost         // the power fails as well: copies that nobody synced are gone with the process
+	DiskTorn         // … or only their beginnings are there
+	DiskRot          // a copy reads as something else: a bit has turned, or it is another's
+	DiskError        // a copy cannot be read
+	DiskSlow         // … for so long that it may be too late
 
-	Kinds = int(ClockJump) + 1
+	Kinds = int(DiskSlow) + 1
 )
 
 // Timed reports whether k strikes at drawn moments; the others are consulted at every occasion.
@@ -34,7 +40,8 @@ func (k Kind) Timed() bool { return k <= BucketSlow || k == ClockJump }
 func (k Kind) String() string {
 	names := [...]string{"crash-worker", "crash-coordinator", "crash-in-effects", "pause", "partition", "channel-reset",
 		"service-outage", "bucket-slow", "message-lost", "message-doubled", "message-reordered", "message-delayed",
-		"request-lost", "reply-lost", "request-late", "request-doubled", "marker-late", "clock-jump"}
+		"request-lost", "reply-lost", "request-late", "request-doubled", "marker-late", "clock-jump",
+		"disk-full", "disk-lost", "disk-torn", "disk-rot", "disk-error", "disk-slow"}
 	if int(k) < len(names) {
 		return names[k]
 	}

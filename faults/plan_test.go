@@ -29,7 +29,7 @@ func drawFault(t *rapid.T) (f Fault) {
 	case ChannelReset:
 		f.Channel = way("channel")
 	}
-	if f.ID.Kind >= MessageDoubled && k != RequestLost && k != ReplyLost || k == Pause {
+	if k >= MessageDoubled && k != RequestLost && k != ReplyLost && (k < DiskFull || k == DiskSlow) || k == Pause {
 		f.For = span.Draw(t, "for")
 	}
 	f.Place = Place{What: what.Draw(t, "what"), Time: rapid.IntRange(1, 3).Draw(t, "time")}

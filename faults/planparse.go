@@ -144,7 +144,7 @@ func (f *Fault) fits() error {
 		{f.Service != "", "of", []Kind{ServiceOutage}},
 		{f.Channel != Way{}, "channel", []Kind{ChannelReset}},
 		{len(f.Ways) > 0, "ways", []Kind{Partition}},
-		{f.For > 0, "for", []Kind{Pause, ClockJump, Partition, ServiceOutage, BucketSlow, MessageDoubled, MessageReordered, MessageDelayed, RequestLate, RequestDoubled, MarkerLate}},
+		{f.For > 0, "for", []Kind{Pause, ClockJump, Partition, ServiceOutage, BucketSlow, MessageDoubled, MessageReordered, MessageDelayed, RequestLate, RequestDoubled, MarkerLate, DiskSlow}},
 	} {
 		ok := !c.given
 		var names []string

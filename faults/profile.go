@@ -56,6 +56,10 @@ func (k Kind) most() int {
 		return 300_000
 	case MessageDelayed:
 		return 100_000
+	case DiskLost, DiskTorn:
+		return 1_000_000
+	case DiskFull, DiskRot, DiskError, DiskSlow:
+		return 400_000
 	default:
 		return 60_000
 	}

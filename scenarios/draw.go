@@ -25,6 +25,7 @@ type drawn struct {
 // draw makes the configuration of a seed.
 func (s *Scenario) draw(c *faults.Choice) drawn {
 	out := s.drawJob(c.Stream("configuration"))
+	out.cfg.Local = c.Stream("copies").Chance(2, 3)
 	out.topology = s.processes(out.topology)
 	if s.Second != nil {
 		d := c.Stream("second configuration")
@@ -33,6 +34,7 @@ func (s *Scenario) draw(c *faults.Choice) drawn {
 		also.Interval = out.cfg.Interval * protocol.Duration(1+d.Pick(4)) / 2 // of another order it would seal thousands of checkpoints, or none
 		second := also.drawJob(d)
 		second.topology = apart(second.topology)
+		second.cfg.Local = out.cfg.Local
 		out.second = &second
 	}
 	return out
@@ -166,6 +168,9 @@ func (s *Scenario) configOf(seed uint64, d drawn, opt Options) sim.Config {
 	for _, in := range s.Inputs {
 		cfg.Feeds = append(cfg.Feeds, s.feed(in, d))
 	}
+	// What can only strike where copies are kept, and matters when they are read, must be frequent to be met at all.
+	cfg.Profile = cfg.Profile.Raise(200_000, faults.DiskFull, faults.DiskRot, faults.DiskError, faults.DiskSlow)
+	cfg.Profile = cfg.Profile.Raise(900_000, faults.DiskLost, faults.DiskTorn)
 	for _, out := range s.Outputs {
 		cfg.Readers = append(cfg.Readers, sim.Reader{Topic: out.Topic, Every: d.cfg.Interval, Rewind: 20})
 	}

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"weir/faults"
@@ -157,7 +158,8 @@ func (f *File) String() string {
 
 func (s *Setup) text(b *strings.Builder, suffix string) {
 	fmt.Fprintf(b, "processes%s coordinators=%s workers=%s\n", suffix, nodesText(s.Topology.Coordinators), nodesText(s.Topology.Workers))
-	for i, field := range configFields(&s.Config) {
+	fields := slices.DeleteFunc(configFields(&s.Config), func(f configField) bool { return f.yes != nil && !*f.yes })
+	for i, field := range fields {
 		if i%6 == 0 {
 			fmt.Fprintf(b, "config%s", suffix)
 		}

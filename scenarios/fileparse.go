@@ -241,6 +241,16 @@ func someOf(text string, allowed []pair, given map[string]bool) error {
 	return nil
 }
 
+func yes(to *bool) func(string) error {
+	return func(text string) error {
+		if text != "true" && text != "false" {
+			return fmt.Errorf("%q is neither true nor false", text)
+		}
+		*to = text == "true"
+		return nil
+	}
+}
+
 func number(to *int, lo, hi int) func(string) error {
 	return func(text string) error {
 		n, err := strconv.Atoi(text)
@@ -312,17 +322,21 @@ func (r *fileReader) config(word, rest string) error {
 	return someOf(rest, allowed, r.given[i])
 }
 
-// configField is a field of a configuration, of one of two types.
+// configField is a field of a configuration, of one of three types.
 type configField struct {
 	name     string
 	duration *protocol.Duration
 	number   *int
 	lo, hi   int
+	yes      *bool // left out where it is false
 }
 
 func (c *configField) text() string {
-	if c.duration != nil {
+	switch {
+	case c.duration != nil:
 		return faults.Span(int64(*c.duration))
+	case c.yes != nil:
+		return strconv.FormatBool(*c.yes)
 	}
 	return strconv.Itoa(*c.number)
 }
@@ -331,16 +345,20 @@ func (c *configField) read() func(string) error {
 	if c.duration != nil {
 		return span(c.duration, protocol.Millisecond)
 	}
+	if c.yes != nil {
+		return yes(c.yes)
+	}
 	return number(c.number, c.lo, c.hi)
 }
 
 func configFields(c *protocol.Config) []configField {
 	return []configField{
-		{"interval", &c.Interval, nil, 0, 0}, {"timeout", &c.Timeout, nil, 0, 0}, {"heartbeat", &c.Heartbeat, nil, 0, 0}, {"node-timeout", &c.NodeTimeout, nil, 0, 0},
-		{"txn-timeout", &c.TxnTimeout, nil, 0, 0}, {"io-timeout", &c.IOTimeout, nil, 0, 0}, {"retry-delay", &c.RetryDelay, nil, 0, 0}, {"restart-delay", &c.RestartDelay, nil, 0, 0},
-		{"linger", &c.Linger, nil, 0, 0}, {"restart-limit", nil, &c.RestartLimit, 0, 1_000_000}, {"tolerable", nil, &c.Tolerable, 0, 16},
-		{"parallelism", nil, &c.Parallelism, 1, mostWidth}, {"key-groups", nil, &c.KeyGroups, 1, 1024}, {"credit", nil, &c.Credit, 1, 1024},
-		{"batch-records", nil, &c.BatchRecords, 1, 1 << 16}, {"batch-bytes", nil, &c.BatchBytes, 1, 1 << 20}, {"retained", nil, &c.Retained, 1, 16},
+		{name: "interval", duration: &c.Interval}, {name: "timeout", duration: &c.Timeout}, {name: "heartbeat", duration: &c.Heartbeat}, {name: "node-timeout", duration: &c.NodeTimeout},
+		{name: "txn-timeout", duration: &c.TxnTimeout}, {name: "io-timeout", duration: &c.IOTimeout}, {name: "retry-delay", duration: &c.RetryDelay}, {name: "restart-delay", duration: &c.RestartDelay},
+		{name: "linger", duration: &c.Linger}, {name: "restart-limit", number: &c.RestartLimit, lo: 0, hi: 1_000_000}, {name: "tolerable", number: &c.Tolerable, lo: 0, hi: 16},
+		{name: "parallelism", number: &c.Parallelism, lo: 1, hi: mostWidth}, {name: "key-groups", number: &c.KeyGroups, lo: 1, hi: 1024}, {name: "credit", number: &c.Credit, lo: 1, hi: 1024},
+		{name: "batch-records", number: &c.BatchRecords, lo: 1, hi: 1 << 16}, {name: "batch-bytes", number: &c.BatchBytes, lo: 1, hi: 1 << 20}, {name: "retained", number: &c.Retained, lo: 1, hi: 16},
+		{name: "local", yes: &c.Local},
 	}
 }
 
@@ -378,7 +396,7 @@ func (r *fileReader) checkJob(i int) (line int, err error) {
 	at := r.at["config"+suffix]
 	cfg := &r.f.Jobs[i].Config
 	for _, field := range configFields(cfg) {
-		if !r.given[i][field.name] {
+		if !r.given[i][field.name] && field.yes == nil {
 			return at, fmt.Errorf("config%s: %s is missing", suffix, field.name)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"weir/faults"
 	"weir/protocol"
 	"weir/protocol/batch"
+	"weir/sim/disk"
 	"weir/sim/wire"
 )
 
@@ -40,8 +41,11 @@ type Topology struct {
 type Clients struct {
 	Log    protocol.Device // log effects, read and write side
 	Bucket protocol.Device // Store, Load, Delete
+	Disk   protocol.Device // Keep, Recall, Retain; nil where no job keeps copies
 	// Crash tells the devices that the process of a node is gone, or with Halt all its tasks.
 	Crash func(node protocol.NodeID)
+	// Died tells the disk that the process of a node is gone; nil without a disk.
+	Died func(node protocol.NodeID)
 	// Object is the job's bucket's content now; nil leaves the bucket's invariants unchecked.
 	Object func(key protocol.ObjectKey) (body []byte, ok bool)
 }
@@ -71,6 +75,8 @@ type Env struct {
 	MarkerDelay func() protocol.Duration
 	// CompactDelay is how long the records of a key live after its tombstone.
 	CompactDelay func() protocol.Duration
+	// Disk is what virtual disks ask of the world.
+	Disk disk.World
 	// Kill takes a node's process away as a loss of power does: nobody is told, and nothing starts it again before the
 	// liveness phase. Call it from Net.After, never while a machine steps.
 	Kill func(node protocol.NodeID)

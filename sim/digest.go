@@ -83,6 +83,8 @@ func (d *digest) outcome(ev protocol.Event) {
 		d.mix(uint64(e.Op)<<8|uint64(e.Outcome), uint64(len(e.Body)), 11)
 	case protocol.Deleted:
 		d.mix(uint64(e.Op)<<8|uint64(e.Outcome), 12, 0)
+	case protocol.Recalled:
+		d.bytes(uint64(e.Op)<<8|uint64(e.Outcome), e.Body)
 	case protocol.Surveyed:
 		d.mix(uint64(e.Op)<<8|uint64(e.Outcome), uint64(len(e.Ranges)), 13)
 	case protocol.Fetched:
@@ -197,6 +199,12 @@ func (d *digest) rare(ef protocol.Effect) {
 		d.text(uint64(e.Op)<<8|41, string(e.Key), 0)
 	case protocol.Delete:
 		d.text(uint64(e.Op)<<8|42, string(e.Key), 0)
+	case protocol.Keep:
+		d.text(56, string(e.Key), 0)
+	case protocol.Recall:
+		d.text(uint64(e.Op)<<8|57, string(e.Key), 0)
+	case protocol.Retain:
+		d.text(58, e.Shelf, uint64(len(e.Keys)))
 	case protocol.Survey:
 		d.text(uint64(e.Op)<<8|43, e.Topic, 0)
 	case protocol.OpenSlot:

@@ -44,6 +44,8 @@ func (w *World) performOutside(m *machine, ef protocol.Effect) {
 	switch ef := ef.(type) {
 	case protocol.Store, protocol.Load, protocol.Delete:
 		clients.Bucket.Perform(m.addr, ef, m.done)
+	case protocol.Keep, protocol.Recall, protocol.Retain:
+		clients.Disk.Perform(m.addr, ef, m.done)
 	case protocol.Flush:
 		ef.Deadline -= m.proc.skew // devices live by the world's clock
 		w.book.asks(w, m.proc.node, "Flush", string(ef.ID))

@@ -132,6 +132,8 @@ func outcome(ev protocol.Event) protocol.Outcome {
 		return ev.Outcome
 	case protocol.Deleted:
 		return ev.Outcome
+	case protocol.Recalled:
+		return ev.Outcome
 	case protocol.Surveyed:
 		return ev.Outcome
 	case protocol.Fetched:
@@ -212,7 +214,7 @@ func (b *book) asks(w *World, n *node, kind, object string) faults.Place {
 		name += " HEAD"
 	case len(parts) == 5: // a transactional id: job, sink, index, attempt, slot
 		name += " of " + plain(parts[1]) + "[" + plain(parts[2]) + "]"
-	case len(parts) == 1:
+	case len(parts) == 1 && object != "":
 		name += " " + plain(object)
 	}
 	b.what = b.count(faults.Place{What: w.during(n.job, name) + fmt.Sprintf(" by node %d", n.id)})

@@ -191,6 +191,9 @@ func (w *World) bury(n *node) {
 	}
 	n.proc, n.wakes = nil, 0
 	n.job.clients.Crash(n.id)
+	if n.job.clients.Died != nil {
+		n.job.clients.Died(n.id)
+	}
 }
 
 // hold notes that m owns b until it releases or passes it on.

@@ -133,6 +133,10 @@ func (m mark) text() string {
 		return fmt.Sprintf("Store op%d %s if-match %q", v.Op, v.Key, v.IfMatch)
 	case protocol.Loaded:
 		return fmt.Sprintf("Loaded op%d %v %d bytes", v.Op, v.Outcome, len(v.Body))
+	case protocol.Recalled:
+		return fmt.Sprintf("Recalled op%d %v %d bytes", v.Op, v.Outcome, len(v.Body))
+	case protocol.Keep:
+		return fmt.Sprintf("Keep %s", v.Key)
 	}
 	return protocol.Format(m.what)
 }

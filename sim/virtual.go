@@ -9,6 +9,7 @@ import (
 	"weir/protocol/state/memory"
 	"weir/sim/broker"
 	"weir/sim/bucket"
+	"weir/sim/disk"
 )
 
 // Topic is a topic that exists when a run begins.
@@ -96,7 +97,10 @@ func clients(e Env, b *broker.Broker, store *bucket.Bucket, c *protocol.Config) 
 	log := broker.NewDevice(b, e.Net, broker.Client{
 		Timeout: c.IOTimeout, Request: max(1, c.IOTimeout/4), Backoff: max(1, c.RetryDelay/2), Poll: max(1, c.IOTimeout/4), Pool: e.Pool,
 	})
-	return Clients{Log: log, Bucket: bucket.NewDevice(store, e.Net, c.IOTimeout), Crash: log.Crash, Object: store.Get}
+	copies := disk.NewDevice(e.Disk)
+	return Clients{
+		Log: log, Bucket: bucket.NewDevice(store, e.Net, c.IOTimeout), Disk: copies, Crash: log.Crash, Died: copies.Died, Object: store.Get,
+	}
 }
 
 // CheckpointManifests decodes HEAD and manifests as package checkpoint writes them.

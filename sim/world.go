@@ -100,7 +100,7 @@ func newWorld(cfg Config) *World {
 	w.book = newBook(&w.cfg)
 	w.queue.grow(512)
 	w.populate()
-	w.services = cfg.Services(Env{Net: w, Pool: &w.pool, Choice: c, MarkerDelay: w.markerDelay, CompactDelay: w.compactDelay, Kill: w.kill})
+	w.services = cfg.Services(Env{Net: w, Pool: &w.pool, Choice: c, MarkerDelay: w.markerDelay, CompactDelay: w.compactDelay, Disk: w, Kill: w.kill})
 	for i, j := range w.jobs {
 		j.clients = w.services.Clients[i]
 	}

@@ -18,6 +18,12 @@ const (
 	DeleteRepeats      Promise = "delete is idempotent and makes room"
 	StoreSums          Promise = "stored tells size and sum of what it encoded"
 	StoreSequences     Promise = "any sequence of calls is as in a map with versions"
+
+	CopyReadsBack Promise = "copy reads back"
+	CopyMisses    Promise = "copy that was not kept, or on another shelf, is not-found"
+	CopyReplaces  Promise = "copy kept again is the new one"
+	RetainRemoves Promise = "retain removes the others of its shelf only"
+	CopyShapes    Promise = "any copy reads back under any name"
 )
 
 // The promises of the log.

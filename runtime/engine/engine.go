@@ -18,6 +18,7 @@ type Options struct {
 	Plan        *job.Plan
 	Incarnation protocol.Incarnation // random, never zero
 	Store       protocol.Device      // Store, Load, Delete
+	Disk        protocol.Device      // Keep, Recall, Retain; nil unless the plan's configuration says Local
 	Log         LogDevice
 	Clock       Clock // the one that the devices use
 	Pool        batch.Pool

@@ -28,6 +28,8 @@ func (e *Engine) perform(b *box, r *region, now protocol.Time, ef protocol.Effec
 		e.tell(b.self, ef)
 	case protocol.Store, protocol.Load, protocol.Delete:
 		e.opt.Store.Perform(b.self, ef, b.post)
+	case protocol.Keep, protocol.Recall, protocol.Retain:
+		e.opt.Disk.Perform(b.self, ef, b.post)
 	case protocol.Survey, protocol.Fetch, protocol.OpenSlot, protocol.Produce, protocol.Flush, protocol.EndTxn,
 		protocol.ReadLedger, protocol.Fence, protocol.Erase, protocol.ListTxns:
 		e.opt.Log.Perform(b.self, ef, b.post)

@@ -19,12 +19,14 @@ type Config struct {
 	Log *slog.Logger
 	// Record is a file for a recording of every event and effect; empty: none.
 	Record string
+	// Local is a folder for copies of state on this machine; empty: none are kept.
+	Local string
 }
 
 // settings are the flags as they are typed.
 type settings struct {
 	access                                           access.Flags
-	level, record                                    string
+	level, record, local                             string
 	interval, timeout, heartbeat, nodeTimeout, delay time.Duration
 	txn, io                                          time.Duration
 	cfg                                              protocol.Config
@@ -55,6 +57,7 @@ func (s *settings) define(fs *flag.FlagSet) {
 	s.cfg = d
 	s.access.Define(fs)
 	fs.StringVar(&s.record, "record", "", "file for a recording of every event and effect, up to 256 MiB; costs speed")
+	fs.StringVar(&s.local, "local", "", "folder on a disk of this machine for copies of the state, so that a restart reads what is intact there instead of the bucket; it may be lost at any time")
 	fs.StringVar(&s.level, "log", "info", "debug, info, warn or error")
 	fs.DurationVar(&s.interval, "interval", std(d.Interval), "between checkpoints")
 	fs.DurationVar(&s.timeout, "timeout", std(d.Timeout), "of one checkpoint")
@@ -84,7 +87,8 @@ func (s *settings) config(stderr io.Writer) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	c := Config{Options: at, Job: s.cfg, Record: s.record}
+	s.cfg.Local = s.local != ""
+	c := Config{Options: at, Job: s.cfg, Record: s.record, Local: s.local}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.level)); err != nil {
 		return Config{}, fmt.Errorf("-log %q: it must be debug, info, warn or error", s.level)

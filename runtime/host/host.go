@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -71,6 +73,7 @@ type process struct {
 	engine *engine.Engine
 	log    *kafka.Device
 	store  bucket
+	copies *localfs.Copies // nil without -local
 	logger *slog.Logger
 	// recorder and its file are nil without -record.
 	recorder *engine.Recorder
@@ -109,14 +112,29 @@ func open(factory func() *weir.Job, cfg Config) (*process, error) {
 		p.close()
 		return nil, err
 	}
+	if err := p.keepCopies(cfg.Local, graph.Name); err != nil {
+		p.close()
+		return nil, err
+	}
 	me := incarnation()
 	opt := engine.Options{Plan: plan, Incarnation: me, Store: p.store, Log: p.log, Clock: clock, Pool: pool, NewState: newState, Logger: cfg.Log}
+	if p.copies != nil {
+		opt.Disk = p.copies
+	}
 	if p.recorder != nil {
 		opt.Observe = p.recorder.Observe
 	}
 	p.engine = engine.New(opt)
 	cfg.Log.Info("job starts", "job", graph.Name, "incarnation", fmt.Sprintf("%x", uint64(me)), "brokers", cfg.Brokers, "bucket", cfg.Bucket)
 	return p, nil
+}
+
+// keepCopies opens the job's folder below the one for copies of state, if there is to be one.
+func (p *process) keepCopies(dir, job string) (err error) {
+	if dir != "" {
+		p.copies, err = localfs.OpenCopies(filepath.Join(dir, url.PathEscape(job)), p.logger)
+	}
+	return err
 }
 
 func logOptions(cfg Config, pool *engine.Pool, clock engine.Clock) kafka.Options {
@@ -195,6 +213,9 @@ func (p *process) close() {
 	}
 	if p.store != nil {
 		p.store.Close()
+	}
+	if p.copies != nil {
+		p.copies.Close()
 	}
 }
 

@@ -113,15 +113,18 @@ type Family uint8
 
 // The families.
 const (
-	Crashes  Family = iota + 1 // processes die between any two actions, or stand still past all timeouts and then wake
+	Crashes  Family = iota + 1 // processes die between any two actions, or stand still past all timeouts and then wake, or their clocks leap
 	Network                    // messages between processes are lost, doubled, late or out of order; connections break
 	Services                   // broker and bucket are away or slow; requests to them are lost, doubled, late, or unanswered
+	Disks                      // copies of state on local disks are lost, torn, rotten, unreadable or late; for jobs with state
 )
 
 func family(k faults.Kind) Family {
 	switch k {
-	case faults.CrashWorker, faults.CrashCoordinator, faults.CrashInEffects, faults.Pause:
+	case faults.CrashWorker, faults.CrashCoordinator, faults.CrashInEffects, faults.Pause, faults.ClockJump:
 		return Crashes
+	case faults.DiskFull, faults.DiskLost, faults.DiskTorn, faults.DiskRot, faults.DiskError, faults.DiskSlow:
+		return Disks
 	case faults.Partition, faults.ChannelReset, faults.MessageLost, faults.MessageDoubled, faults.MessageReordered, faults.MessageDelayed:
 		return Network
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"weir/checker"
 	"weir/faults"
 	"weir/protocol"
+	"weir/protocol/job"
 	"weir/scenarios"
 )
 
@@ -178,6 +180,9 @@ func (c *check) complete() error {
 	if err != nil {
 		return err
 	}
+	if !slices.ContainsFunc(g.Stages, func(s job.Stage) bool { return s.Keyed }) {
+		c.without(Disks) // there is nothing on them
+	}
 	reads, writes, bounded := topics(g)
 	c.want(bounded == 0 || bounded == len(reads), "some of the job's sources are bounded and some are not: a simulated run can have only one sort")
 	c.scenario.Finishes = bounded > 0
@@ -194,6 +199,15 @@ func (c *check) complete() error {
 	c.want(len(c.scenario.Outputs) > 0, "nothing would be judged: every output is ignored")
 	c.scenario.Judge = c.judge
 	return errors.Join(c.errs...)
+}
+
+// without lets none of a family strike.
+func (c *check) without(f Family) {
+	for k := range faults.Kind(faults.Kinds) {
+		if family(k) == f {
+			c.limit[k] = 0
+		}
+	}
 }
 
 // strike takes a topic that an option names out of those that the job has.
