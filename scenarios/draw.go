@@ -169,6 +169,9 @@ func (s *Scenario) configOf(seed uint64, d drawn, opt Options) sim.Config {
 		cfg.Feeds = append(cfg.Feeds, s.feed(in, d))
 	}
 	// What can only strike where copies are kept, and matters when they are read, must be frequent to be met at all.
+	if d.cfg.Local {
+		cfg.Profile = cfg.Profile.Raise(4, faults.CrashWorker)
+	}
 	cfg.Profile = cfg.Profile.Raise(200_000, faults.DiskFull, faults.DiskRot, faults.DiskError, faults.DiskSlow)
 	cfg.Profile = cfg.Profile.Raise(900_000, faults.DiskLost, faults.DiskTorn)
 	for _, out := range s.Outputs {

@@ -33,6 +33,7 @@ type FiftyCase struct {
 	Past     int64             // events
 	Streams  int64             // unless zero, of the model
 	Spare    int               // more workers than shares of the state
+	Local    bool              // tasks keep copies on their workers' disks
 }
 
 // FiftyCheckpoint is one decided checkpoint. Times are since the trigger, and zero if it did not come so far.
@@ -58,6 +59,7 @@ type FiftyResult struct {
 	// state; the job is no more than a second behind; a checkpoint is sealed.
 	Detected, Processing, Restored, Caught, Sealed protocol.Duration
 	Loaded                                         int64 // bytes of state read from the bucket since
+	Recalled                                       int64 // and from local disks
 	Processed                                      int64 // events, each as often as it was processed at a source
 	FedOut                                         bool  // the input ended before the job had caught up
 	Records                                        int
@@ -76,7 +78,7 @@ func DefaultFifty() Fifty {
 	return Fifty{
 		Workers: 50, Partitions: 100, Octaves: 29, EntryBytes: 2048, Weight: 4096, Rate: 1_000_000,
 		Model: FiftyModel{
-			Stream: 80, Streams: 16, Worker: 1250, BucketIn: 28_000, BucketOut: 44_000, Encode: 500, Decode: 1000,
+			Stream: 80, Streams: 16, Worker: 1250, BucketIn: 28_000, BucketOut: 44_000, Encode: 500, Decode: 1000, DiskIn: 1000, DiskOut: 2000,
 			EventCosts: [...]protocol.Duration{400, 3500, 400},
 		},
 	}
@@ -101,6 +103,7 @@ func NewFiftyRunner(f Fifty) *FiftyRunner {
 func (f *Fifty) config(c FiftyCase) protocol.Config {
 	cfg := protocol.Defaults()
 	cfg.Interval, cfg.NodeTimeout, cfg.Timeout = c.Interval, c.Detect, 10*protocol.Minute
+	cfg.Local = c.Local
 	cfg.IOTimeout, cfg.TxnTimeout = 15*protocol.Minute, 2*60*protocol.Minute
 	cfg.Parallelism, cfg.KeyGroups, cfg.Credit = f.Workers, f.groups(), 1
 	return cfg
@@ -181,6 +184,7 @@ func (r *fiftyRun) services(seed uint64) func(sim.Env) sim.Services {
 		c := &s.Clients[0]
 		crash := c.Crash
 		c.Bucket, c.Object = device, r.store.Get
+		c.Disk = newFiftyDisk(device, c.Disk, r.fifty.Workers+r.c.Spare+2)
 		c.Crash = func(node protocol.NodeID) {
 			crash(node)
 			device.crash(node)

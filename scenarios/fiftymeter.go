@@ -35,6 +35,7 @@ type fiftyRun struct {
 	decided int
 	changed int64 // bytes of deltas stored since the last decision
 	loaded  int64 // bytes of runs
+	copies  int64 // bytes of runs, from local disks
 
 	armed    bool // the death follows the newest checkpoint
 	barrier  int64
@@ -210,6 +211,7 @@ func (r *fiftyRun) result(run sim.Result) FiftyResult {
 	out, w := r.out, r.fifty.Weight
 	out.Case, out.Records, out.Run = r.c, r.records, run
 	out.Replayed, out.Processed, out.Loaded = r.replayed*w, r.total*w, r.loaded
+	out.Recalled = r.copies
 	if len(out.Checkpoints) > 0 {
 		out.Checkpoints = out.Checkpoints[1:]
 	}

@@ -20,6 +20,8 @@ type FiftyModel struct {
 	BucketOut  int64 // all reads together
 	Encode     int64 // encode, compress and hash a run, per task
 	Decode     int64 // read a run into the table, per task
+	DiskIn     int64 // one worker's disk
+	DiskOut    int64
 	EventCosts [3]protocol.Duration
 }
 

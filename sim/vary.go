@@ -16,6 +16,7 @@ func Vary(c *faults.Choice, base protocol.Config) protocol.Config {
 	v.Tolerable = s.Pick(4)
 	v.Retained = 1 + s.Pick(3)
 	v.Interval = protocol.Duration(s.Between(int64(base.Interval/8), int64(base.Interval)))
+	v.Local = c.Stream("copies").Chance(1, 2)
 	least := 2 * (v.Interval*protocol.Duration(1+v.Tolerable) + v.Timeout)
 	v.TxnTimeout = least + protocol.Duration(s.Spread(0, int64(max(0, base.TxnTimeout-least))))
 	return v

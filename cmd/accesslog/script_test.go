@@ -60,7 +60,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"feed": in(feed), "sees": in(sees), "trim": in(trim), "recreate": in(recreate), "remove": in(remove), "grow": in(grow), "limit": in(limit),
 			"job": in(runJob), "start": in(start), "quit": in(quit), "ends": in(ends), "says": in(says), "signal": in(signal),
-			"state": in(writeState), "head": in(head), "erase": in(erase), "keep": in(keep), "restore": in(restore), "tear": in(tear), "replace": in(replace), "winner": in(winner),
+			"state": in(writeState), "head": in(head), "erase": in(erase), "keep": in(keep), "restore": in(restore), "tear": in(tear), "rot": in(rot), "replace": in(replace), "winner": in(winner),
 			"broker": in(tellBroker), "abort": in(abort), "slay": in(slay), "forget": in(forget),
 		},
 	})

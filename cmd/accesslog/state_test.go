@@ -178,3 +178,23 @@ func spoil(how string, body []byte) []byte {
 	}
 	return body
 }
+
+// rot DIR turns a bit in the middle of every file below a folder, of which there is one at least.
+func rot(w *world, ts *testscript.TestScript, args []string) {
+	n := 0
+	ts.Check(filepath.WalkDir(filepath.Join(w.dir, args[0]), func(path string, f fs.DirEntry, err error) error {
+		if err != nil || f.IsDir() {
+			return err
+		}
+		body, err := os.ReadFile(path)
+		if err != nil || len(body) == 0 {
+			return err
+		}
+		body[len(body)/2] ^= 4
+		n++
+		return os.WriteFile(path, body, 0o600)
+	}))
+	if n == 0 {
+		ts.Fatalf("there is no file below %s", args[0])
+	}
+}

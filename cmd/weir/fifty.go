@@ -28,11 +28,13 @@ var fiftyIntervals = []int64{10, 30, 60, 120, 300}
 func newFiftyStudy(f scenarios.Fifty, seed uint64) *fiftyStudy {
 	s := &fiftyStudy{fifty: f, seed: seed}
 	example := scenarios.FiftyCase{Name: "the example", Interval: 60 * protocol.Second, Detect: 10 * protocol.Second, Past: 10 * f.Rate}
-	late, spare, single := example, example, example
+	late, spare, single, local, both := example, example, example, example, example
 	late.Name, late.Detect = "detection 30 s", 30*protocol.Second
 	spare.Name, spare.Spare = "a spare worker", 1
 	single.Name, single.Streams = "one stream per object", 1
-	s.cases = append(s.cases, example, late, spare, single)
+	local.Name, local.Local = "local disks", true
+	both.Name, both.Local, both.Spare = "local disks, a spare worker", true, 1
+	s.cases = append(s.cases, example, late, spare, local, both, single)
 	for _, seconds := range fiftyIntervals {
 		s.cases = append(s.cases, scenarios.FiftyCase{
 			Name: fmt.Sprintf("%d s", seconds), Interval: protocol.Duration(seconds) * protocol.Second, Detect: 10 * protocol.Second,

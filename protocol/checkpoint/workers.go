@@ -239,17 +239,22 @@ func (c *Coordinator) assign(alive []*member) {
 	c.drained = newOwes(bounded, highest)
 }
 
-// homes is where each task runs: at the same worker as ever, where its disk has copies of the task's runs, and the tasks
-// of workers that are gone in turn at those that are left.
+// homes is where each task runs: at the same worker as ever, where its disk has copies of the task's runs. Those of
+// workers that are gone go where there are fewest.
 func (c *Coordinator) homes(tasks []protocol.TaskID, alive []*member) []*member {
-	homes, orphans := make([]*member, len(tasks)), 0
+	homes, load := make([]*member, len(tasks)), make([]int, len(alive))
 	for i := range tasks {
-		home := &c.members[i%len(c.members)]
-		if !slices.Contains(alive, home) {
-			home = alive[orphans%len(alive)]
-			orphans++
+		if at := slices.Index(alive, &c.members[i%len(c.members)]); at >= 0 {
+			homes[i] = alive[at]
+			load[at]++
 		}
-		homes[i] = home
+	}
+	for i := range tasks {
+		if homes[i] == nil {
+			at := slices.Index(load, slices.Min(load))
+			homes[i] = alive[at]
+			load[at]++
+		}
 	}
 	return homes
 }

@@ -100,10 +100,10 @@ func retainRemoves(t *testing.T, h Harness) {
 
 func copyShapes(t *testing.T, h Harness) {
 	big := strings.Repeat("0123456789abcdef", 1<<16)
-	for key, body := range map[string]string{"empty": "", "big": big, "../../out": "up", ".hidden": "dot", "ä/ö ü%": "odd"} {
+	for _, kv := range []KV{{"empty", ""}, {"big", big}, {"../../out", "up"}, {".hidden", "dot"}, {"ä/ö ü%", "odd"}} {
 		for _, shelf := range []string{"plain", "../up", "a/b", ".tmp"} {
-			keep(h, shelf, key, body)
-			comes(t, h, shelf, key, body)
+			keep(h, shelf, kv.Key, kv.Value)
+			comes(t, h, shelf, kv.Key, kv.Value)
 		}
 	}
 }

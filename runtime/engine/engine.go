@@ -73,6 +73,7 @@ const closeTimeout = time.Second
 
 // New makes an engine; nothing runs before Run.
 func New(opt Options) *Engine {
+	protocol.Assert(opt.Disk != nil || !opt.Plan.Config.Local, "a job that keeps copies has a disk")
 	e := &Engine{opt: opt, verdict: make(chan protocol.Verdict, 1), broken: make(chan error, 1)}
 	e.coordinator = newBox(protocol.Address{Node: Self, Task: protocol.CoordinatorTask})
 	e.worker = newBox(protocol.Address{Node: Self, Task: protocol.WorkerTask})

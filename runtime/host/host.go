@@ -104,15 +104,15 @@ func open(factory func() *weir.Job, cfg Config) (*process, error) {
 	if p.log, err = kafka.New(logOptions(cfg, pool, clock)); err != nil {
 		return nil, err
 	}
+	if err := p.keepCopies(cfg.Local, graph.Name); err != nil {
+		p.close()
+		return nil, err
+	}
 	if err := p.probe(ctx, plan, cfg); err != nil {
 		p.close()
 		return nil, err
 	}
 	if err := p.record(cfg.Record); err != nil {
-		p.close()
-		return nil, err
-	}
-	if err := p.keepCopies(cfg.Local, graph.Name); err != nil {
 		p.close()
 		return nil, err
 	}

@@ -25,8 +25,9 @@ type World interface {
 	DiskStruck(node protocol.NodeID, k faults.Kind)
 }
 
-// unsafeFor is how long a file stays in memory at most, where nobody asks for more: Linux's dirty_expire_centisecs.
-const unsafeFor = 30 * protocol.Second
+// unsafeFor is how long a file may stay in memory that nobody syncs: 30 s with Linux's usual dirty_expire_centisecs, ten
+// minutes with those that save power.
+const unsafeFor = 10 * protocol.Minute
 
 // A Device performs Keep, Recall and Retain on the disk of the machine that asks. All processes of a job may share one.
 type Device struct {
@@ -100,7 +101,7 @@ func (d *Device) recall(node protocol.NodeID, ef protocol.Recall, done func(prot
 		switch c := d.of(node).find(ef.Shelf, ef.Key); {
 		case c == nil:
 		case c.gone:
-			d.world.DiskStruck(node, c.harm.Kind)
+			d.shows(node, c.harm)
 		case broken:
 			ev.Outcome = protocol.Unknown
 			d.world.DiskStruck(node, faults.DiskError)
@@ -111,10 +112,18 @@ func (d *Device) recall(node protocol.NodeID, ef protocol.Recall, done func(prot
 	})
 }
 
+// shows counts a harm when it first makes a difference.
+func (d *Device) shows(node protocol.NodeID, h *Harm) {
+	if !h.shown {
+		h.shown = true
+		d.world.DiskStruck(node, h.Kind)
+	}
+}
+
 // read is what a copy reads as.
 func (d *Device) read(node protocol.NodeID, c *copied) []byte {
 	if c.harm != nil {
-		d.world.DiskStruck(node, c.harm.Kind)
+		d.shows(node, c.harm)
 		if c.harm.Kind == faults.DiskRot {
 			return d.of(node).rot(c)
 		}

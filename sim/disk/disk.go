@@ -11,6 +11,7 @@ import (
 type Harm struct {
 	Kind  faults.Kind // DiskFull or DiskRot when one is written, DiskLost or DiskTorn when the power fails
 	Draws faults.Stream
+	shown bool // it has made a difference, and is counted
 }
 
 // copied is one copy.
