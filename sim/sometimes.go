@@ -45,6 +45,8 @@ const (
 	RareRestoreUploading             // a task was restored while an upload of an ended attempt was under way
 	RareOverAge                      // something was given up at its deadline
 	RareConsolidated                 // a task merged its runs
+	RareRecalled                     // a copy on a local disk took the place of an object
+	RareSpoilt                       // a copy was there and was not what was written
 	Rares                            // their number
 )
 
@@ -60,6 +62,7 @@ func (r Rare) String() string {
 		"recovery found it committed", "stray transaction fenced", "zombie opened a slot", "zombie produced",
 		"zombie told the coordinator", "two aborts, then a crash", "crash between decision and seal",
 		"coordinator crashed in recovery", "restored while an old upload was under way", "deadline passed", "runs consolidated",
+		"run recalled from disk", "spoilt copy refused",
 	}
 	return names[r]
 }
@@ -115,6 +118,10 @@ func rareOf(kind protocol.NoteKind) (Rare, bool) {
 		return RareOverAge, true
 	case protocol.NoteConsolidated:
 		return RareConsolidated, true
+	case protocol.NoteRecalled:
+		return RareRecalled, true
+	case protocol.NoteSpoilt:
+		return RareSpoilt, true
 	}
 	return 0, false
 }

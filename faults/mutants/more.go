@@ -18,6 +18,8 @@ func More() []Mutant {
 		creditNotGranted(),
 		idsReused(),
 		commitRetriedAsAbort(),
+		copyNotVerified(),
+		runNamesReused(),
 	}
 }
 
@@ -258,6 +260,34 @@ func commitRetriedAsAbort() Mutant {
 				`	ended bool
 	tried bool
 }`},
+		},
+	}
+}
+
+func copyNotVerified() Mutant {
+	return Mutant{
+		Name:      "copy-not-verified",
+		Breaks:    "a copy on a local disk is believed where it has the length and the hash of the run: here whatever is there is restored",
+		StandsFor: "RocksDB and file systems that return what a crash has left; local recovery without checksums",
+		Edits: []Edit{
+			{"protocol/task/copies.go",
+				`	case !written(s.subject(op.then, op.at).Run, ev.Body):
+`,
+				`	case len(ev.Body) == 0:
+`},
+		},
+	}
+}
+
+func runNamesReused() Mutant {
+	return Mutant{
+		Name:      "run-names-reused",
+		Breaks:    "a run's name is used by no other life of any task: here the attempt is left out of it, and what an ended attempt stored or kept is found under it",
+		StandsFor: "FLINK-29913: state files with local numbers, taken for each other after a restart",
+		Edits: []Edit{
+			{"protocol/task/snapshot.go",
+				`"data/%s/%s/%06d", s.cfg.Start.Scope, s.shelf(), s.seq`,
+				`"data/%d/%s/%06d", s.cfg.Start.Scope.Epoch, s.shelf(), s.seq`},
 		},
 	}
 }

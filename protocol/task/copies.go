@@ -78,10 +78,10 @@ func (s *snapshots) onRecalled(now protocol.Time, ev protocol.Recalled, out *pro
 	}
 	switch {
 	case ev.Outcome != protocol.OK:
-		s.unusable(now, op, ev.Outcome.String(), out)
+		s.unusable(now, op, protocol.NoteNotRecalled, ev.Outcome.String(), out)
 		return snapshotAnswer{}
 	case !written(s.subject(op.then, op.at).Run, ev.Body):
-		s.unusable(now, op, "not what was written", out)
+		s.unusable(now, op, protocol.NoteSpoilt, "", out)
 		return snapshotAnswer{}
 	}
 	out.Append(protocol.Note{Kind: protocol.NoteRecalled})
@@ -92,7 +92,7 @@ func (s *snapshots) onRecalled(now protocol.Time, ev protocol.Recalled, out *pro
 }
 
 // unusable reads the object where its copy is of no use.
-func (s *snapshots) unusable(now protocol.Time, op snapshotOp, why string, out *protocol.Effects) {
-	out.Append(protocol.Note{Kind: protocol.NoteNotRecalled, Detail: why})
+func (s *snapshots) unusable(now protocol.Time, op snapshotOp, kind protocol.NoteKind, why string, out *protocol.Effects) {
+	out.Append(protocol.Note{Kind: kind, Detail: why})
 	s.load(now, op.then, op.at, out)
 }

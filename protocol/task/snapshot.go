@@ -297,7 +297,7 @@ func (s *snapshots) onDeadline(now protocol.Time, out *protocol.Effects) {
 func (s *snapshots) onExpired(now protocol.Time, op snapshotOp, out *protocol.Effects) {
 	switch op.step {
 	case stepRecall:
-		s.unusable(now, op, "no answer in time", out)
+		s.unusable(now, op, protocol.NoteNotRecalled, "no answer in time", out)
 	case stepRestore, stepRestoreBackoff:
 		s.load(now, stepRestore, op.at, out)
 	case stepGather, stepGatherBackoff:

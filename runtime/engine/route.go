@@ -140,7 +140,7 @@ func levelOf(k protocol.NoteKind) slog.Level {
 	switch k {
 	case protocol.NoteLost, protocol.NoteDeposed:
 		return slog.LevelError
-	case protocol.NoteRestart, protocol.NoteTimedOut, protocol.NoteSlotAbandoned, protocol.NoteStrayFenced:
+	case protocol.NoteRestart, protocol.NoteTimedOut, protocol.NoteSlotAbandoned, protocol.NoteStrayFenced, protocol.NoteSpoilt:
 		return slog.LevelWarn
 	case protocol.NoteClaimed, protocol.NoteRecommitted, protocol.NoteDrained, protocol.NoteFinal:
 		return slog.LevelInfo
