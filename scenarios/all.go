@@ -1,7 +1,7 @@
 package scenarios
 
 import (
-	"fmt"
+	"strconv"
 
 	"weir/scenarios/jobs"
 )
@@ -29,12 +29,22 @@ func Named(name string) (*Scenario, bool) {
 func of(j jobs.Job, about string) *Scenario {
 	s := &Scenario{Name: j.Name, About: about, Factory: j.Factory, Partitions: j.Partitions, Parallelism: j.Parallelism}
 	for i, t := range j.Inputs {
-		s.Inputs = append(s.Inputs, Input{Topic: t, Keys: 40, Make: func(n, key int) []byte { return fmt.Appendf(nil, "k%d:%c%05d", key, 'a'+i, n) }})
+		s.Inputs = append(s.Inputs, Input{Topic: t, Keys: 40, Make: func(n, key int) []byte { return id(key, i, n) }})
 	}
 	for _, t := range j.Outputs {
 		s.Outputs = append(s.Outputs, Output{Topic: t, Count: func(n int) int { return n * len(j.Inputs) }})
 	}
 	return s
+}
+
+// id is k<key>:<letter of the input><number>, of at least five digits.
+func id(key, input, n int) []byte {
+	b := strconv.AppendInt(append(make([]byte, 0, 12), 'k'), int64(key), 10)
+	b = append(b, ':', 'a'+byte(input))
+	for least := 10_000; n < least && least > 1; least /= 10 {
+		b = append(b, '0')
+	}
+	return strconv.AppendInt(b, int64(n), 10)
 }
 
 func linear() *Scenario {

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"fmt"
 	"testing"
 
 	"weir/faults"
@@ -53,4 +54,13 @@ func BenchmarkSim(b *testing.B) {
 	b.ReportMetric(float64(steps)/b.Elapsed().Seconds(), "steps/s")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "seeds/s")
 	b.ReportMetric(float64(steps)/float64(b.N), "steps/seed")
+}
+
+// TestID: ids look as they always did, or no seed's digest would be what it was.
+func TestID(t *testing.T) {
+	for _, n := range []int{0, 7, 10, 99, 100, 12345, 100000} {
+		if got, want := string(id(3, 1, n)), fmt.Sprintf("k%d:%c%05d", 3, 'b', n); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"cmp"
-	"slices"
 
 	"weir/checker"
 	"weir/faults"
@@ -95,6 +94,7 @@ type feeder struct {
 	Feed
 	draws *faults.Stream
 	next  int
+	again func() // appends
 }
 
 type reader struct {
@@ -114,7 +114,8 @@ func (w *World) startOutside() {
 		for f.next < min(f.Start, f.Records) {
 			w.append(f)
 		}
-		w.After(w.pause(f.draws, f.Every), func() { w.feed(f) })
+		f.again = func() { w.feed(f) }
+		w.After(w.pause(f.draws, f.Every), f.again)
 	}
 	for i := range w.cfg.Readers {
 		r := &reader{Reader: w.cfg.Readers[i], index: i, draws: w.choice.Stream("reader " + w.cfg.Readers[i].Topic)}
@@ -136,14 +137,14 @@ func (w *World) feed(f *feeder) {
 	}
 	if f.next < f.Records {
 		w.append(f)
-		w.After(w.pause(f.draws, f.Every), func() { w.feed(f) })
+		w.After(w.pause(f.draws, f.Every), f.again)
 	}
 }
 
 func (w *World) append(f *feeder) {
 	n := 1 + f.draws.Pick(min(f.Batch, f.Records-f.next))
 	first, at := f.next, protocol.Partition(0)
-	var entries []Entry
+	entries := w.fed[:0]
 	for range n {
 		p, key, value := f.Make(f.next, f.draws)
 		if f.next > first && p != at {
@@ -153,6 +154,7 @@ func (w *World) append(f *feeder) {
 		entries = append(entries, Entry{Key: key, Value: value})
 		f.next++
 	}
+	w.fed = entries
 	if f.draws.Chance(f.Open, 1000) {
 		w.leaveOpen(f, at, entries)
 		return
@@ -173,8 +175,18 @@ func (w *World) append(f *feeder) {
 }
 
 func (w *World) appendAs(topic string, p protocol.Partition, fate Fate, entries []Entry) {
-	list := slices.Clone(entries)
+	list := w.keep(entries)
 	w.appended(Appended{w.now, topic, p, fate, list}, w.services.Outside.Append(topic, p, fate, list))
+}
+
+// keep copies entries for the history: one allocation for many.
+func (w *World) keep(entries []Entry) []Entry {
+	n := len(entries)
+	if n > cap(w.kept)-len(w.kept) {
+		w.kept = make([]Entry, 0, max(n, 256))
+	}
+	w.kept = append(w.kept, entries...)
+	return w.kept[len(w.kept)-n : len(w.kept) : len(w.kept)]
 }
 
 // appended records an append whose first offset is known.
@@ -188,6 +200,7 @@ func (w *World) appended(a Appended, first protocol.Offset) {
 
 // leaveOpen appends entries in a transaction and ends it up to an interval later.
 func (w *World) leaveOpen(f *feeder, p protocol.Partition, entries []Entry) {
+	entries = w.keep(entries)
 	end, began := w.services.Outside.Open(f.Topic, p, entries), w.now
 	commit := f.draws.Chance(1, 2)
 	w.open++
@@ -198,7 +211,7 @@ func (w *World) leaveOpen(f *feeder, p protocol.Partition, entries []Entry) {
 			w.appended(Appended{began, f.Topic, p, Committed, entries}, offset)
 			return
 		}
-		w.appended(Appended{began, f.Topic, p, Aborted, slices.Clone(entries)}, offset)
+		w.appended(Appended{began, f.Topic, p, Aborted, w.keep(entries)}, offset)
 		w.appendAs(f.Topic, p, Plain, entries)
 	})
 }
@@ -230,7 +243,7 @@ func (w *World) fetch(r *reader, p protocol.Partition, final bool) (moved bool) 
 	from := r.at[p]
 	list, next := w.services.Outside.Read(w.read[:0], r.Topic, p, from, r.Limit)
 	w.read = list
-	entries := append(make([]Entry, 0, len(list)), list...)
+	entries := w.keep(list)
 	w.history.Fetches = append(w.history.Fetches, Fetch{w.now, r.index, r.lives[p], r.Topic, p, from, next, entries, final})
 	w.digest.mix(uint64(from), uint64(next), uint64(len(entries)))
 	r.at[p] = next

@@ -325,7 +325,7 @@ func toyConfig(seed uint64, bugs toyBugs) Config {
 			b, s := broker.New(e.Net, opts), bucket.New()
 			b.CreateTopic(toyTopic, toySources)
 			d := broker.NewDevice(b, e.Net, broker.Client{Timeout: pc.IOTimeout, Request: 300 * protocol.Millisecond, Backoff: 20 * protocol.Millisecond, Poll: 100 * protocol.Millisecond, Pool: e.Pool})
-			return Services{Clients: []Clients{{Log: d, Bucket: bucket.NewDevice(s, e.Net, pc.IOTimeout), Crash: d.Crash, Object: s.Get}}, Outside: outside{b, []Topic{{toyTopic, toySources}}}}
+			return Services{Clients: []Clients{{Log: d, Bucket: bucket.NewDevice(s, e.Net, pc.IOTimeout), Crash: d.Crash, Object: s.Get}}, Outside: &outside{b: b, topics: []Topic{{toyTopic, toySources}}}}
 		},
 		Feeds: []Feed{{Topic: toyTopic, Records: 600, Start: 100, Every: 3 * protocol.Millisecond, Transactions: 100,
 			Make: func(i int, s *faults.Stream) (protocol.Partition, []byte, []byte) {

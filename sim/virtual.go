@@ -73,7 +73,7 @@ func Virtual(topics []Topic, tune func(*broker.Options), jobs ...protocol.Config
 		}
 		stores := make([]*bucket.Bucket, len(jobs))
 		s := Services{
-			Outside: outside{b, topics}, Digest: func() uint64 { return contents(b, stores, topics) },
+			Outside: &outside{b: b, topics: topics}, Digest: func() uint64 { return contents(b, stores, topics) },
 			Settling: b.Settling,
 			Began: func(id protocol.TransactionalID, p protocol.Producer) (protocol.Time, bool) {
 				t, ok := b.Txn(id)
@@ -131,53 +131,55 @@ func CheckpointManifests() Manifests {
 type outside struct {
 	b      *broker.Broker
 	topics []Topic
+	kvs    []broker.KV // of the append at hand
 }
 
 // Append implements Log.
-func (o outside) Append(topic string, p protocol.Partition, fate Fate, entries []Entry) protocol.Offset {
+func (o *outside) Append(topic string, p protocol.Partition, fate Fate, entries []Entry) protocol.Offset {
 	switch fate {
 	case Committed:
 		return o.Open(topic, p, entries)(true)
 	case Aborted:
 		return o.Open(topic, p, entries)(false)
 	default:
-		return o.b.Feed(topic, p, pairs(entries))
+		return o.b.Feed(topic, p, o.pairs(entries))
 	}
 }
 
 // Open implements Log.
-func (o outside) Open(topic string, p protocol.Partition, entries []Entry) func(bool) protocol.Offset {
-	return o.b.FeedOpen(topic, p, pairs(entries))
+func (o *outside) Open(topic string, p protocol.Partition, entries []Entry) func(bool) protocol.Offset {
+	return o.b.FeedOpen(topic, p, o.pairs(entries))
 }
 
-func pairs(entries []Entry) []broker.KV {
-	kvs := make([]broker.KV, len(entries))
-	for i, e := range entries {
-		kvs[i] = broker.KV{Key: e.Key, Value: e.Value}
+// pairs is valid until the next call.
+func (o *outside) pairs(entries []Entry) []broker.KV {
+	o.kvs = o.kvs[:0]
+	for _, e := range entries {
+		o.kvs = append(o.kvs, broker.KV{Key: e.Key, Value: e.Value})
 	}
-	return kvs
+	return o.kvs
 }
 
 // Read implements Log.
-func (o outside) Read(dst []Entry, topic string, p protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset) {
+func (o *outside) Read(dst []Entry, topic string, p protocol.Partition, from protocol.Offset, limit int) ([]Entry, protocol.Offset) {
 	next := o.b.Each(topic, p, from, limit, func(r broker.Record) { dst = append(dst, Entry{Offset: int64(r.Offset), Key: r.Key, Value: r.Value}) })
 	return dst, next
 }
 
 // Count implements Log.
-func (o outside) Count(topic string, p protocol.Partition, from protocol.Offset) (n int, next protocol.Offset) {
+func (o *outside) Count(topic string, p protocol.Partition, from protocol.Offset) (n int, next protocol.Offset) {
 	next = o.b.Each(topic, p, from, 1<<30, func(broker.Record) { n++ })
 	return n, next
 }
 
 // Range implements Log.
-func (o outside) Range(topic string, p protocol.Partition) protocol.Range {
+func (o *outside) Range(topic string, p protocol.Partition) protocol.Range {
 	start, stable, _ := o.b.Offsets(topic, p)
 	return protocol.Range{Start: start, End: stable}
 }
 
 // Partitions implements Log.
-func (o outside) Partitions(topic string) int {
+func (o *outside) Partitions(topic string) int {
 	for _, t := range o.topics {
 		if t.Name == topic {
 			return t.Partitions

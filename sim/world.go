@@ -42,6 +42,8 @@ type World struct {
 	marked  protocol.Time // when the last marker is due that was asked for
 	readers []*reader
 	read    []Entry // of the fetch at hand
+	fed     []Entry // of the append at hand
+	kept    []Entry // the room that is left for the history's
 
 	digest    digest
 	audit     *audit // nil: the run is not audited

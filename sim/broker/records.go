@@ -4,15 +4,25 @@ import "weir/protocol/batch"
 
 // records is the immutable content of one appended batch: keys and values end to end.
 type records struct {
-	slab []byte
-	ends []uint32 // of key 0, value 0, key 1, value 1 …
+	slab  []byte
+	ends  []uint32  // of key 0, value 0, key 1, value 1 …
+	first [4]uint32 // room for the ends of two records, as most batches have no more
 }
 
 // KV is a key and a value.
 type KV struct{ Key, Value []byte }
 
+// newRecords has room for n records of so many bytes.
+func newRecords(size, n int) *records {
+	r := &records{slab: make([]byte, 0, size)}
+	if r.ends = r.first[:0]; 2*n > len(r.first) {
+		r.ends = make([]uint32, 0, 2*n)
+	}
+	return r
+}
+
 func recordsOf(b *batch.Batch) *records {
-	r := &records{slab: make([]byte, 0, b.Size()), ends: make([]uint32, 0, 2*b.Len())}
+	r := newRecords(b.Size(), b.Len())
 	for i := range b.Len() {
 		r.add(b.Key(i), b.Value(i))
 	}
@@ -20,7 +30,11 @@ func recordsOf(b *batch.Batch) *records {
 }
 
 func recordsFrom(kvs []KV) *records {
-	r := &records{ends: make([]uint32, 0, 2*len(kvs))}
+	size := 0
+	for _, kv := range kvs {
+		size += len(kv.Key) + len(kv.Value)
+	}
+	r := newRecords(size, len(kvs))
 	for _, kv := range kvs {
 		r.add(kv.Key, kv.Value)
 	}
