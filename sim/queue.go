@@ -1,6 +1,9 @@
 package sim
 
-import "weir/protocol"
+import (
+	"weir/protocol"
+	"weir/sim/wire"
+)
 
 // entry is one item of the heap; what it carries stands in a slot of the queue, so that entries are small to move.
 type entry struct {
@@ -23,8 +26,8 @@ type queue struct {
 	lanes []*lane
 }
 
-// lane holds the time-outs of calls that wait equally long: they come due in the order in which they were asked for, so
-// that only the first one needs a place in the heap. Most calls are answered long before.
+// lane holds the time-outs of calls and timers that wait equally long: they come due in the order in which they were
+// asked for, so that only the first one needs a place in the heap. Most calls are answered long before.
 type lane struct {
 	wait  protocol.Duration
 	queue []timeout
@@ -33,14 +36,20 @@ type lane struct {
 }
 
 type timeout struct {
-	at   protocol.Time
-	seq  uint64
-	call *call
-	life uint32 // of the call
+	at    protocol.Time
+	seq   uint64
+	call  *call
+	life  uint32     // of the call
+	timer wire.Timer // in place of a call
 }
 
-// dead reports whether the call was over before its time.
-func (t *timeout) dead() bool { return t.call.life != t.life || t.call.over }
+// dead reports whether the call or the timer was over before its time.
+func (t *timeout) dead() bool {
+	if t.timer != nil {
+		return t.timer.Over()
+	}
+	return t.call.life != t.life || t.call.over
+}
 
 // itemKind says what happens when an item's time has come.
 type itemKind uint8
@@ -54,7 +63,7 @@ const (
 	itGrant                  // ev is Granted for conn's sender
 	itCall                   // call goes on
 	itFunc                   // run fn
-	itLane                   // the time-out of lane's first call
+	itLane                   // lane's first time-out
 	itLate                   // call's time-out, put off; arg is the call's life
 )
 
@@ -85,12 +94,18 @@ func (q *queue) push(at protocol.Time, it item) {
 
 // expire adds the time-out of a call.
 func (q *queue) expire(now protocol.Time, wait protocol.Duration, c *call) {
+	q.wait(now, wait, timeout{call: c, life: c.life})
+}
+
+// wait adds a time-out.
+func (q *queue) wait(now protocol.Time, wait protocol.Duration, t timeout) {
 	q.seq++
+	t.at, t.seq = now.Add(wait), q.seq
 	l := q.lane(wait)
 	if len(l.queue) == cap(l.queue) {
 		l.clean()
 	}
-	l.queue = append(l.queue, timeout{now.Add(wait), q.seq, c, c.life})
+	l.queue = append(l.queue, t)
 	if !l.up {
 		q.lift(l)
 	}

@@ -7,6 +7,7 @@ import (
 	"weir/faults"
 	"weir/protocol"
 	"weir/protocol/batch"
+	"weir/sim/wire"
 )
 
 // epochStart is the world's time when a run begins; it is not zero, because a timer set to zero is cleared.
@@ -202,7 +203,7 @@ func (w *World) dispatch(it item) {
 	case itCall:
 		w.carry(it)
 	case itLane:
-		w.expire(w.queue.take(it.lane))
+		w.come(w.queue.take(it.lane))
 	case itLate:
 		w.expire(timeout{call: it.call, life: uint32(it.arg)})
 	case itTell:
@@ -215,6 +216,15 @@ func (w *World) dispatch(it item) {
 		w.deliverTimer(it)
 	case itEvent, itResume:
 		w.deliverEvent(it)
+	}
+}
+
+// come lets a time-out come due.
+func (w *World) come(t timeout) {
+	if t.timer == nil {
+		w.expire(t)
+	} else if !t.timer.Over() {
+		t.timer.Due()
 	}
 }
 
@@ -340,6 +350,11 @@ func (w *World) Now() protocol.Time { return w.now }
 // After runs fn once, d later.
 func (w *World) After(d protocol.Duration, fn func()) {
 	w.queue.push(w.now.Add(max(d, 0)), item{kind: itFunc, fn: fn})
+}
+
+// Expire lets t come due once, d later, unless it is over by then.
+func (w *World) Expire(d protocol.Duration, t wire.Timer) {
+	w.queue.wait(w.now, max(d, 0), timeout{timer: t})
 }
 
 // pool is the pool of batches; what is given back is scribbled over.

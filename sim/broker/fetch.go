@@ -20,7 +20,7 @@ func (d *Device) fetch(from protocol.Address, ef protocol.Fetch, done func(proto
 func (d *Device) wait(w *waiter) {
 	w.waits = true
 	w.p.waiters = append(w.p.waiters, w)
-	d.net.After(d.opts.Poll, w.expire)
+	d.net.Expire(d.opts.Poll, w)
 }
 
 func (d *Device) callFetch(from protocol.Address, ef protocol.Fetch, done func(protocol.Event)) {

@@ -52,6 +52,14 @@ func (n *net) After(d protocol.Duration, fn func()) {
 	heap.Push(&n.queue, event{n.now.Add(d), n.serial, fn})
 }
 
+func (n *net) Expire(d protocol.Duration, t wire.Timer) {
+	n.After(d, func() {
+		if !t.Over() {
+			t.Due()
+		}
+	})
+}
+
 func (n *net) Call(req wire.Request, apply func() (reply func()), lost func()) {
 	f := fate{delay: protocol.Millisecond}
 	if n.fate != nil {

@@ -29,11 +29,11 @@ func (w *waiter) resume() {
 	}
 }
 
-// expire answers that there was nothing.
-func (w *waiter) expire() {
-	if !w.waits {
-		return
-	}
+// Over implements wire.Timer.
+func (w *waiter) Over() bool { return !w.waits }
+
+// Due answers that there was nothing.
+func (w *waiter) Due() {
 	w.p.drop(w)
 	if w.reads {
 		w.done(protocol.LedgerRead{Op: w.ledger.Op, Outcome: protocol.Unknown})
