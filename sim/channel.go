@@ -112,7 +112,7 @@ func (w *World) waste(f protocol.Frame) {
 }
 
 // deliverFrame gives the first frame of a connection to its receiver.
-func (w *World) deliverFrame(it item) {
+func (w *World) deliverFrame(it *item) {
 	c := it.conn
 	if c.broken || c.head == len(c.frames) {
 		return
@@ -122,7 +122,7 @@ func (w *World) deliverFrame(it item) {
 		return
 	}
 	if until := w.until(c.from.proc.node.place, c.to.proc.node.place); until > w.now {
-		w.queue.push(until, it)
+		w.queue.push(until, *it)
 		return
 	}
 	if w.defers(c.to.proc.node, it) {
@@ -147,7 +147,7 @@ func (w *World) grant(m *machine, ef protocol.Grant) {
 	w.queue.push(w.now.Add(w.draw(w.latency.frame)), item{kind: itGrant, conn: c, ev: ev})
 }
 
-func (w *World) deliverGrant(it item) {
+func (w *World) deliverGrant(it *item) {
 	c := it.conn
 	switch {
 	case c.broken:
@@ -157,7 +157,7 @@ func (w *World) deliverGrant(it item) {
 		return
 	}
 	if until := w.until(c.to.proc.node.place, c.from.proc.node.place); until > w.now {
-		w.queue.push(until, it)
+		w.queue.push(until, *it)
 		return
 	}
 	if !w.defers(c.from.proc.node, it) {

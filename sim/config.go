@@ -97,7 +97,7 @@ type Limits struct {
 	Horizon  protocol.Duration // of the safety phase; default: drawn, 4 to 12 intervals and up to 3 node time-outs, of the slowest job
 	Liveness protocol.Duration // of the liveness phase; default: the sum of LivenessBound over the jobs
 	Steps    uint64            // a run with more is stuck in a circle; default 50 million
-	Ring     int               // events kept for the report of a failure; default 1024
+	Ring     int               // events kept for the report of a failure; default 256
 }
 
 // Config is one run.

@@ -122,7 +122,7 @@ func (w *World) leg(c *call, l leg, at protocol.Time, reply func()) {
 }
 
 // carry takes a request one leg further.
-func (w *World) carry(it item) {
+func (w *World) carry(it *item) {
 	c := it.call
 	w.job = c.node.job
 	if it.leg == legReply && !c.over && c.alive() && w.defers(c.node, it) {
@@ -145,7 +145,7 @@ func (w *World) expire(t timeout) {
 		return
 	}
 	w.job = c.node.job
-	if c.alive() && w.defers(c.node, item{kind: itLate, call: c, arg: uint64(c.life)}) {
+	if c.alive() && w.defers(c.node, &item{kind: itLate, call: c, arg: uint64(c.life)}) {
 		return
 	}
 	if c.alive() && w.matters(&c.req, c.node.job) {

@@ -240,7 +240,7 @@ func (m *machine) timer(id protocol.TimerID) *timer {
 }
 
 // deliverTimer fires a timer that is due; one that was set to a later time meanwhile is looked at again then.
-func (w *World) deliverTimer(it item) {
+func (w *World) deliverTimer(it *item) {
 	if it.m.dead || w.defers(it.m.proc.node, it) {
 		return
 	}
@@ -253,7 +253,7 @@ func (w *World) deliverTimer(it item) {
 	case t.at == 0:
 	case t.at > w.now:
 		t.queued = t.at
-		w.queue.push(t.at, it)
+		w.queue.push(t.at, *it)
 	default:
 		t.at = 0
 		w.step(it.m, protocol.Woken{Timer: t.id})

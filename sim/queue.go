@@ -29,6 +29,7 @@ type queue struct {
 // lane holds the time-outs of calls and timers that wait equally long: they come due in the order in which they were
 // asked for, so that only the first one needs a place in the heap. Most calls are answered long before.
 type lane struct {
+	index uint64 // among the lanes
 	wait  protocol.Duration
 	queue []timeout
 	head  int
@@ -63,10 +64,11 @@ const (
 	itGrant                  // ev is Granted for conn's sender
 	itCall                   // call goes on
 	itFunc                   // run fn
-	itLane                   // lane's first time-out
+	itLane                   // the first time-out of lane arg
 	itLate                   // call's time-out, put off; arg is the call's life
 )
 
+// item is what happens. It fills a line of the cache.
 type item struct {
 	kind itemKind
 	leg  leg // of call
@@ -75,7 +77,6 @@ type item struct {
 	fn   func()
 	call *call
 	conn *conn
-	lane *lane
 	arg  uint64
 }
 
@@ -117,7 +118,7 @@ func (q *queue) lane(wait protocol.Duration) *lane {
 			return l
 		}
 	}
-	l := &lane{wait: wait}
+	l := &lane{index: uint64(len(q.lanes)), wait: wait}
 	q.lanes = append(q.lanes, l)
 	return l
 }
@@ -140,7 +141,7 @@ func (q *queue) lift(l *lane) {
 	}
 	if l.up = l.head < len(l.queue); l.up {
 		first := &l.queue[l.head]
-		q.insert(first.at, first.seq, item{kind: itLane, lane: l})
+		q.insert(first.at, first.seq, item{kind: itLane, arg: l.index})
 	}
 }
 
@@ -165,7 +166,7 @@ func (q *queue) insert(at protocol.Time, seq uint64, it item) {
 	q.up(len(q.heap) - 1)
 }
 
-// pop removes the first item.
+// pop removes the first item. What its slot holds stays there until the slot is used again: to clear it costs more.
 func (q *queue) pop() (protocol.Time, item) {
 	top := q.heap[0]
 	last := len(q.heap) - 1
@@ -174,10 +175,8 @@ func (q *queue) pop() (protocol.Time, item) {
 	if last > 0 {
 		q.down(0)
 	}
-	it := q.items[top.slot]
-	q.items[top.slot] = item{}
 	q.free = append(q.free, top.slot)
-	return top.at, it
+	return top.at, q.items[top.slot]
 }
 
 func (q *queue) up(i int) {

@@ -13,15 +13,16 @@ type mark struct {
 	at     protocol.Time
 	step   uint64
 	addr   protocol.Address
+	what   any   // an event, an effect, a fault's id or a string
+	size   int32 // of the batch, which is another one's by the time the line is written
 	effect bool
-	what   any // an event, an effect, a fault's id or a string
-	size   int // of the batch, which is another one's by the time the line is written
 }
 
 // trace keeps the newest marks in a ring; text is made only when somebody wants it.
 type trace struct {
 	ring []mark
-	n    uint64
+	next int // in the ring
+	full bool
 	out  func(string)
 	see  func(mark)
 }
@@ -31,8 +32,10 @@ func newTrace(size int, out func(string)) trace {
 }
 
 func (t *trace) add(m mark) {
-	t.ring[t.n%uint64(len(t.ring))] = m
-	t.n++
+	t.ring[t.next] = m
+	if t.next++; t.next == len(t.ring) {
+		t.next, t.full = 0, true
+	}
 	if t.out != nil {
 		t.out(m.String())
 	}
@@ -48,7 +51,7 @@ func (t *trace) event(w *World, m *machine, ev protocol.Event) {
 		k.size = frameSize(ev.Frame)
 	case protocol.Fetched:
 		if ev.Batch != nil {
-			k.size = ev.Batch.Len()
+			k.size = int32(ev.Batch.Len())
 		}
 	}
 	t.add(k)
@@ -60,7 +63,7 @@ func (t *trace) effect(w *World, m *machine, ef protocol.Effect) {
 	case protocol.Send:
 		k.size = frameSize(ef.Frame)
 	case protocol.Produce:
-		k.size = ef.Batch.Len()
+		k.size = int32(ef.Batch.Len())
 	case protocol.Resume:
 		return
 	}
@@ -75,18 +78,22 @@ func (t *trace) say(w *World, what string, n uint64) {
 	t.add(mark{at: w.now, step: w.steps, what: what + strconv.FormatUint(n, 10)})
 }
 
-func frameSize(f protocol.Frame) int {
+func frameSize(f protocol.Frame) int32 {
 	if d, ok := f.(protocol.Data); ok {
-		return d.Batch.Len()
+		return int32(d.Batch.Len())
 	}
 	return 0
 }
 
 // lines is the ring as text, oldest first.
 func (t *trace) lines() (out []string) {
-	size := uint64(len(t.ring))
-	for i := t.n - min(t.n, size); i < t.n; i++ {
-		out = append(out, t.ring[i%size].String())
+	if t.full {
+		for _, m := range t.ring[t.next:] {
+			out = append(out, m.String())
+		}
+	}
+	for _, m := range t.ring[:t.next] {
+		out = append(out, m.String())
 	}
 	return out
 }
@@ -141,7 +148,7 @@ func (m mark) text() string {
 	return protocol.Format(m.what)
 }
 
-func frameText(f protocol.Frame, size int) string {
+func frameText(f protocol.Frame, size int32) string {
 	switch f := f.(type) {
 	case protocol.Data:
 		return fmt.Sprintf("Data %d records", size)

@@ -101,7 +101,7 @@ func newWorld(cfg Config) *World {
 	w.digest = newDigest(cfg.Seed)
 	w.notes.index = make(map[protocol.NoteKind]int)
 	w.book = newBook(&w.cfg)
-	w.queue.grow(512)
+	w.queue.grow(128)
 	w.populate()
 	w.services = cfg.Services(Env{Net: w, Pool: &w.pool, Choice: c, MarkerDelay: w.markerDelay, CompactDelay: w.compactDelay, Disk: w, Kill: w.kill})
 	for i, j := range w.jobs {
@@ -122,7 +122,7 @@ func (w *World) limits(s *faults.Stream) {
 		}
 	}
 	l.Steps = cmp.Or(l.Steps, 50_000_000)
-	l.Ring = cmp.Or(l.Ring, 1024)
+	l.Ring = cmp.Or(l.Ring, 256)
 }
 
 // longest is the longest of a time that the jobs' configurations hold.
@@ -193,17 +193,17 @@ func (w *World) next() {
 		return
 	}
 	w.now = max(w.now, at)
-	w.dispatch(it)
+	w.dispatch(&it)
 }
 
-func (w *World) dispatch(it item) {
+func (w *World) dispatch(it *item) {
 	switch it.kind {
 	case itFunc:
 		it.fn()
 	case itCall:
 		w.carry(it)
 	case itLane:
-		w.come(w.queue.take(it.lane))
+		w.come(w.queue.take(w.queue.lanes[it.arg]))
 	case itLate:
 		w.expire(timeout{call: it.call, life: uint32(it.arg)})
 	case itTell:
@@ -233,7 +233,7 @@ func (w *World) come(t timeout) {
 const wakeUp = 50 * protocol.Millisecond
 
 // defers puts an item off until the node's process wakes, if it is paused.
-func (w *World) defers(n *node, it item) bool {
+func (w *World) defers(n *node, it *item) bool {
 	if n.wakes <= w.now {
 		return false
 	}
@@ -241,11 +241,11 @@ func (w *World) defers(n *node, it item) bool {
 		n.still = false
 		w.count(faults.Pause)
 	}
-	w.queue.push(n.wakes+protocol.Time(w.schedule.Spread(0, int64(wakeUp))), it)
+	w.queue.push(n.wakes+protocol.Time(w.schedule.Spread(0, int64(wakeUp))), *it)
 	return true
 }
 
-func (w *World) deliverEvent(it item) {
+func (w *World) deliverEvent(it *item) {
 	if it.m.dead || w.defers(it.m.proc.node, it) {
 		return
 	}
@@ -266,7 +266,7 @@ func (w *World) deliverEvent(it item) {
 	w.step(it.m, it.ev)
 }
 
-func (w *World) deliverTell(it item) {
+func (w *World) deliverTell(it *item) {
 	n := w.node(protocol.NodeID(it.arg >> 32))
 	if n.proc == nil || w.defers(n, it) {
 		return
