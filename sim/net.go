@@ -23,13 +23,13 @@ type call struct {
 	proc    *process // whose client asked; nil for a node without process
 	node    *node
 	service service
-	apply   func() (reply func())
-	reply   func() // of the way back that is under way
-	lost    func()
-	legs    int          // items that name this call, but for its time-out
-	life    uint32       // which use of this memory
-	place   faults.Place // its name in a plan
-	replies int          // so far, with a plan
+	x       wire.Exchange
+	answers [2]wire.Reply // on their way back; a request is doubled once
+	back    int           // how many there are
+	legs    int           // items that name this call, but for its time-out
+	life    uint32        // which use of this memory
+	place   faults.Place  // its name in a plan
+	replies int           // so far, with a plan
 	over    bool
 	mute    bool // no reply gets through
 	doubled bool // it may be applied twice
@@ -46,10 +46,10 @@ func serviceOf(kind string) service {
 }
 
 // Call carries a request to a service, with faults.
-func (w *World) Call(req wire.Request, apply func() (reply func()), lost func()) {
+func (w *World) Call(req wire.Request, x wire.Exchange) {
 	c := w.newCall()
 	n := w.node(req.Node)
-	*c = call{req: req, node: n, proc: n.proc, service: serviceOf(req.Kind), apply: apply, lost: lost, life: c.life}
+	*c = call{req: req, node: n, proc: n.proc, service: serviceOf(req.Kind), x: x, life: c.life}
 	c.place = w.book.asks(w, n, req.Kind, req.Object)
 	w.queue.expire(w.now, max(req.Timeout, 1), c)
 	if req.Kind == "Store" && strings.HasPrefix(req.Object, "data/") {
@@ -68,14 +68,14 @@ func (w *World) Call(req wire.Request, apply func() (reply func()), lost func())
 	} else if _, ok := w.strikes(faults.RequestLost, odds); ok {
 		return
 	}
-	w.leg(c, legApply, arrive, nil)
+	w.leg(c, legApply, arrive)
 	if req.Kind == "OpenSlot" && !w.cfg.Undefended {
 		return
 	}
 	if s, ok := w.fires(faults.RequestDoubled, faults.Usual()); ok {
 		c.doubled = true
 		again := w.book.delay(protocol.Duration(s.Spread(1, 2*int64(max(req.Timeout, 1)))))
-		w.leg(c, legApply, arrive.Add(again), nil)
+		w.leg(c, legApply, arrive.Add(again))
 	}
 }
 
@@ -85,9 +85,9 @@ func (w *World) silence(c *call, arrive protocol.Time) {
 	switch w.cfg.UnknownAt.Way {
 	case Lost:
 	case Applied:
-		w.leg(c, legApply, arrive, nil)
+		w.leg(c, legApply, arrive)
 	case Late:
-		w.leg(c, legApply, arrive.Add(c.req.Timeout), nil)
+		w.leg(c, legApply, arrive.Add(c.req.Timeout))
 	}
 }
 
@@ -116,9 +116,9 @@ func (w *World) tripTo(c *call) protocol.Duration {
 	return d
 }
 
-func (w *World) leg(c *call, l leg, at protocol.Time, reply func()) {
+func (w *World) leg(c *call, l leg, at protocol.Time) {
 	c.legs++
-	w.queue.push(at, item{kind: itCall, leg: l, call: c, fn: reply})
+	w.queue.push(at, item{kind: itCall, leg: l, call: c, arg: uint64(c.back)})
 }
 
 // carry takes a request one leg further.
@@ -133,7 +133,9 @@ func (w *World) carry(it *item) {
 	case legApply:
 		w.reach(c)
 	case legReply:
-		w.answer(c, it.fn)
+		if c.ends() {
+			c.answers[it.arg].Deliver()
+		}
 	}
 	w.forget(c)
 }
@@ -154,7 +156,9 @@ func (w *World) expire(t timeout) {
 	if c.alive() {
 		w.rareLost(c)
 	}
-	w.answer(c, c.lost)
+	if c.ends() {
+		c.x.Lost()
+	}
 	w.forget(c)
 }
 
@@ -185,7 +189,7 @@ func (w *World) reach(c *call) {
 	}
 	c.applied = true
 	before := w.watchRequest(c)
-	reply := c.apply()
+	reply := c.x.Apply()
 	w.watchApplied(c, before)
 	if reply == nil || c.mute || w.blocked(place, c.node.place) {
 		return
@@ -197,18 +201,16 @@ func (w *World) reach(c *call) {
 		}
 		return
 	}
-	w.leg(c, legReply, w.now.Add(w.tripTo(c)), reply)
+	c.answers[c.back] = reply
+	w.leg(c, legReply, w.now.Add(w.tripTo(c)))
+	c.back++
 }
 
-// answer ends a call for the client, once.
-func (w *World) answer(c *call, fn func()) {
-	if c.over {
-		return
-	}
+// ends ends a call for the client, once; it reports whether there is a client to hear of it.
+func (c *call) ends() bool {
+	first := !c.over
 	c.over = true
-	if c.alive() && fn != nil {
-		fn()
-	}
+	return first && c.alive()
 }
 
 func (w *World) newCall() *call {

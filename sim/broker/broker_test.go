@@ -30,12 +30,12 @@ func TestLedgerIsNotToldEarly(t *testing.T) {
 	id := h.b.CreateTopic("out", 1)
 	h.b.FeedOpen("out", 0, make([]KV, 1))
 	for offset, want := range []protocol.Outcome{protocol.Unknown, protocol.Unknown} {
-		if _, o := h.b.ledger(protocol.ReadLedger{Topic: "out", TopicID: id, Offset: protocol.Offset(offset)}); o != want {
+		if _, o := h.b.ledger("out", id, 0, protocol.Offset(offset)); o != want {
 			t.Errorf("offset %d: %v", offset, o)
 		}
 	}
 	h.b.RaiseStart("out", 0, 1)
-	if _, o := h.b.ledger(protocol.ReadLedger{Topic: "out", TopicID: id}); o != protocol.NotFound {
+	if _, o := h.b.ledger("out", id, 0, 0); o != protocol.NotFound {
 		t.Errorf("below the start: %v", o)
 	}
 }

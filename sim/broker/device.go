@@ -89,20 +89,20 @@ func (d *Device) request(node protocol.NodeID, kind, object string) wire.Request
 }
 
 func (d *Device) survey(from protocol.Address, ef protocol.Survey, done func(protocol.Event)) {
-	d.net.Call(d.request(from.Node, "Survey", ef.Topic), func() func() {
+	d.net.Call(d.request(from.Node, "Survey", ef.Topic), wire.Funcs(func() func() {
 		id, ranges, outcome := d.b.survey(ef.Topic)
 		return func() {
 			done(protocol.Surveyed{Op: ef.Op, Outcome: outcome, TopicID: id, Ranges: ranges})
 		}
-	}, func() { done(protocol.Surveyed{Op: ef.Op, Outcome: protocol.Unknown}) })
+	}, func() { done(protocol.Surveyed{Op: ef.Op, Outcome: protocol.Unknown}) }))
 }
 
 func (d *Device) endTxn(from protocol.Address, ef protocol.EndTxn, done func(protocol.Event)) {
 	answer := func(o protocol.Outcome) { done(protocol.Ended{Op: ef.Op, ID: ef.ID, Outcome: o}) }
-	d.net.Call(d.request(from.Node, "EndTxn", string(ef.ID)), func() func() {
+	d.net.Call(d.request(from.Node, "EndTxn", string(ef.ID)), wire.Funcs(func() func() {
 		code := d.b.EndTxn(ef.ID, ef.Producer, ef.Version, ef.Commit)
 		return func() { answer(ended(code)) }
-	}, func() { answer(protocol.Unknown) })
+	}, func() { answer(protocol.Unknown) }))
 }
 
 // fenceTimeout is the transaction timeout that a fence leaves with the id. No transaction follows it.
@@ -110,26 +110,26 @@ const fenceTimeout = protocol.Minute
 
 func (d *Device) fence(from protocol.Address, ef protocol.Fence, done func(protocol.Event)) {
 	answer := func(o protocol.Outcome) { done(protocol.Fenced{Op: ef.Op, ID: ef.ID, Outcome: o}) }
-	d.net.Call(d.request(from.Node, "Fence", string(ef.ID)), func() func() {
+	d.net.Call(d.request(from.Node, "Fence", string(ef.ID)), wire.Funcs(func() func() {
 		_, code := d.b.InitProducerID(ef.ID, min(fenceTimeout, d.b.opts.MaxTxn))
 		return func() { answer(ended(code)) }
-	}, func() { answer(protocol.Unknown) })
+	}, func() { answer(protocol.Unknown) }))
 }
 
 func (d *Device) erase(from protocol.Address, ef protocol.Erase, done func(protocol.Event)) {
-	d.net.Call(d.request(from.Node, "Erase", ef.Topic), func() func() {
+	d.net.Call(d.request(from.Node, "Erase", ef.Topic), wire.Funcs(func() func() {
 		out := protocol.NotFound
 		if p := d.b.partition(ef.Topic, ef.Partition); p != nil {
 			d.b.compactLater(p, ef.Key, d.b.Feed(ef.Topic, ef.Partition, []KV{{Key: ef.Key}}))
 			out = protocol.OK
 		}
 		return func() { done(protocol.Erased{Op: ef.Op, Outcome: out}) }
-	}, func() { done(protocol.Erased{Op: ef.Op, Outcome: protocol.Unknown}) })
+	}, func() { done(protocol.Erased{Op: ef.Op, Outcome: protocol.Unknown}) }))
 }
 
 func (d *Device) listTxns(from protocol.Address, ef protocol.ListTxns, done func(protocol.Event)) {
-	d.net.Call(d.request(from.Node, "ListTxns", ef.Prefix), func() func() {
+	d.net.Call(d.request(from.Node, "ListTxns", ef.Prefix), wire.Funcs(func() func() {
 		open := d.b.list(ef.Prefix)
 		return func() { done(protocol.TxnsListed{Op: ef.Op, Outcome: protocol.OK, Open: open}) }
-	}, func() { done(protocol.TxnsListed{Op: ef.Op, Outcome: protocol.Unknown}) })
+	}, func() { done(protocol.TxnsListed{Op: ef.Op, Outcome: protocol.Unknown}) }))
 }

@@ -46,7 +46,7 @@ type partition struct {
 	open []int32
 
 	producers map[int64]*producerState
-	waiters   []*waiter
+	waiters   []*read
 }
 
 // stable is the last stable offset: everything below it is decided.

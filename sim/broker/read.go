@@ -86,19 +86,19 @@ func (b *Broker) survey(name string) (protocol.TopicID, []protocol.Range, protoc
 }
 
 // ledger reads the record at exactly one offset.
-func (b *Broker) ledger(ef protocol.ReadLedger) (value []byte, outcome protocol.Outcome) {
-	p, code := b.readable(ef.Topic, ef.TopicID, ef.Partition)
+func (b *Broker) ledger(topic string, id protocol.TopicID, i protocol.Partition, at protocol.Offset) (value []byte, outcome protocol.Outcome) {
+	p, code := b.readable(topic, id, i)
 	switch {
 	case code != None:
 		return nil, protocol.Corrupt
-	case ef.Offset < p.start:
+	case at < p.start:
 		return nil, protocol.NotFound
-	case ef.Offset >= p.stable():
+	case at >= p.stable():
 		return nil, protocol.Unknown
 	}
 	outcome = protocol.NotFound
-	p.view(ef.Offset).read(1, func(offset protocol.Offset, _, v []byte) {
-		if offset == ef.Offset {
+	p.view(at).read(1, func(offset protocol.Offset, _, v []byte) {
+		if offset == at {
 			value, outcome = append([]byte{}, v...), protocol.OK
 		}
 	})

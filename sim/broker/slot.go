@@ -37,10 +37,11 @@ type write struct {
 	s        *slot
 	l        *lane
 	seq      uint64
-	first    int32 // sequence number of its first record
+	number   int32 // sequence number of its first record
 	data     *records
 	deadline protocol.Time
 	done     func(protocol.Event)
+	first    written // of the first time that it was applied
 }
 
 // An opening is one OpenSlot under way.
@@ -78,11 +79,11 @@ func (o *opening) try() {
 	}
 	req := o.d.request(o.from.Node, "OpenSlot", string(o.ef.ID))
 	req.Timeout = left
-	o.d.net.Call(req, func() func() {
+	o.d.net.Call(req, wire.Funcs(func() func() {
 		producer, code := o.d.b.InitProducerID(o.ef.ID, o.ef.Timeout)
 		known := o.knowsTopics()
 		return func() { o.replied(producer, code, known) }
-	}, func() { o.answer(protocol.Unknown, protocol.Producer{}) })
+	}, func() { o.answer(protocol.Unknown, protocol.Producer{}) }))
 }
 
 // knowsTopics is the warm-up: metadata of what will be written to.
@@ -140,7 +141,7 @@ func (d *Device) produce(from protocol.Address, ef protocol.Produce, done func(p
 		return
 	}
 	w.s, w.l = s, s.lane(ef.Topic, ef.Partition)
-	w.first = w.l.next
+	w.number = w.l.next
 	w.l.next += int32(data.len())
 	s.unanswered++
 	w.l.queue = append(w.l.queue, w)
@@ -181,32 +182,65 @@ func (w *write) send() {
 		w.s.kill()
 		return
 	}
-	apply := w.apply
+	var x wire.Exchange = w
 	if !w.l.admitted {
-		apply = w.register
+		x = (*registering)(w)
 	}
 	w.s.d.net.Call(wire.Request{
 		Node: w.s.key.node, Kind: "Produce", Object: string(w.s.key.id), Timeout: min(left, w.s.d.opts.Request),
-	}, apply, w.send)
+	}, x)
 }
 
-// register is the request that goes before the first write to a partition.
-func (w *write) register() func() {
-	code := w.s.d.b.AddPartition(w.s.key.id, w.s.producer, w.l.topic, w.l.partition)
-	return func() {
-		if code == None {
-			w.l.admitted = true
-			w.send()
-			return
-		}
-		w.replied(0, code)
+// registering is the request that goes before the first write to a partition.
+type registering write
+
+// Apply implements wire.Exchange.
+func (r *registering) Apply() wire.Reply {
+	w := (*write)(r)
+	return &registered{w, w.s.d.b.AddPartition(w.s.key.id, w.s.producer, w.l.topic, w.l.partition)}
+}
+
+// Lost implements wire.Exchange.
+func (r *registering) Lost() { (*write)(r).send() }
+
+type registered struct {
+	w    *write
+	code Code
+}
+
+// Deliver implements wire.Reply.
+func (r *registered) Deliver() {
+	if r.code != None {
+		r.w.replied(0, r.code)
+		return
 	}
+	r.w.l.admitted = true
+	r.w.send()
 }
 
-func (w *write) apply() func() {
-	base, code := w.s.d.b.produce(w.s.key.id, w.s.producer, w.l.topic, w.l.partition, w.first, w.data)
-	return func() { w.replied(base, code) }
+// Apply implements wire.Exchange.
+func (w *write) Apply() wire.Reply {
+	a := &w.first
+	if a.w != nil {
+		a = new(written)
+	}
+	a.w = w
+	a.base, a.code = w.s.d.b.produce(w.s.key.id, w.s.producer, w.l.topic, w.l.partition, w.number, w.data)
+	return a
 }
+
+// Lost implements wire.Exchange.
+func (w *write) Lost() { w.send() }
+
+// written is the reply to a write.
+type written struct {
+	w    *write
+	base protocol.Offset
+	code Code
+}
+
+// Deliver implements wire.Reply.
+func (a *written) Deliver() { a.w.replied(a.base, a.code) }
 
 func (w *write) replied(base protocol.Offset, code Code) {
 	switch {

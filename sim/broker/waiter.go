@@ -2,43 +2,31 @@ package broker
 
 import "weir/protocol"
 
-// A waiter is a read that found nothing yet: a Fetch, or a ReadLedger.
-type waiter struct {
-	p      *partition
-	node   protocol.NodeID
-	at     protocol.Offset // of what it waits for
-	waits  bool            // it has neither gone on nor ended
-	d      *Device
-	from   protocol.Address
-	fetch  protocol.Fetch
-	ledger protocol.ReadLedger
-	reads  bool // the ledger
-	done   func(protocol.Event)
+// wait registers a read at its partition; it goes on when its offset is stable, or ends after the poll time.
+func (r *read) wait(p *partition) {
+	r.p, r.waits = p, true
+	p.waiters = append(p.waiters, r)
+	r.d.net.Expire(r.d.opts.Poll, r)
 }
 
 // resume sends the request after all.
-func (w *waiter) resume() {
-	if !w.waits {
-		return
-	}
-	w.waits = false
-	if w.reads {
-		w.d.callLedger(w.from, w.ledger, w.done)
-	} else {
-		w.d.callFetch(w.from, w.fetch, w.done)
+func (r *read) resume() {
+	if r.waits {
+		r.waits = false
+		r.send()
 	}
 }
 
 // Over implements wire.Timer.
-func (w *waiter) Over() bool { return !w.waits }
+func (r *read) Over() bool { return !r.waits }
 
 // Due answers that there was nothing.
-func (w *waiter) Due() {
-	w.p.drop(w)
-	if w.reads {
-		w.done(protocol.LedgerRead{Op: w.ledger.Op, Outcome: protocol.Unknown})
+func (r *read) Due() {
+	r.p.drop(r)
+	if r.reads {
+		r.done(protocol.LedgerRead{Op: r.op, Outcome: protocol.Unknown})
 	} else {
-		w.done(protocol.Fetched{Op: w.fetch.Op, Outcome: protocol.OK, Next: w.fetch.From})
+		r.done(protocol.Fetched{Op: r.op, Outcome: protocol.OK, Next: r.at})
 	}
 }
 
@@ -48,16 +36,16 @@ func (p *partition) wake() {
 		return
 	}
 	stable := p.stable()
-	p.release(func(w *waiter) bool { return w.at < stable })
+	p.release(func(r *read) bool { return r.at < stable })
 }
 
 // wakeAll lets every read go on: the topic is gone.
-func (p *partition) wakeAll() { p.release(func(*waiter) bool { return true }) }
+func (p *partition) wakeAll() { p.release(func(*read) bool { return true }) }
 
-func (p *partition) release(ready func(*waiter) bool) {
+func (p *partition) release(ready func(*read) bool) {
 	waiting := p.waiters
 	p.waiters = nil
-	var due []*waiter
+	var due []*read
 	for _, w := range waiting {
 		if ready(w) {
 			due = append(due, w)
@@ -71,7 +59,7 @@ func (p *partition) release(ready func(*waiter) bool) {
 }
 
 // drop forgets a waiter.
-func (p *partition) drop(w *waiter) {
+func (p *partition) drop(w *read) {
 	w.waits = false
 	for i := range p.waiters {
 		if p.waiters[i] == w {
@@ -93,7 +81,7 @@ func (b *Broker) dropNode(node protocol.NodeID) {
 func (p *partition) dropNode(node protocol.NodeID) {
 	kept := p.waiters[:0]
 	for _, w := range p.waiters {
-		if w.node != node {
+		if w.from.Node != node {
 			kept = append(kept, w)
 		} else {
 			w.waits = false

@@ -25,7 +25,7 @@ func (d *Device) Perform(from protocol.Address, ef protocol.Effect, done func(pr
 	switch ef := ef.(type) {
 	case protocol.Store:
 		w := &write{d: d, effect: ef, done: done}
-		d.net.Call(d.request(from, "Store", ef.Key), w.apply, w.lost)
+		d.net.Call(d.request(from, "Store", ef.Key), wire.Funcs(w.apply, w.lost))
 	case protocol.Load:
 		d.load(from, ef, done)
 	case protocol.Delete:
@@ -65,18 +65,18 @@ func (w *write) lost() {
 
 func (d *Device) load(from protocol.Address, ef protocol.Load, done func(protocol.Event)) {
 	asked := d.net.Now()
-	d.net.Call(d.request(from, "Load", ef.Key), func() func() {
+	d.net.Call(d.request(from, "Load", ef.Key), wire.Funcs(func() func() {
 		o, outcome := d.bucket.Load(ef.Key)
 		version := o.seen(asked)
 		return func() {
 			done(protocol.Loaded{Op: ef.Op, Outcome: outcome, Version: version, Body: slices.Clone(o.Body)})
 		}
-	}, func() { done(protocol.Loaded{Op: ef.Op, Outcome: protocol.Unknown}) })
+	}, func() { done(protocol.Loaded{Op: ef.Op, Outcome: protocol.Unknown}) }))
 }
 
 func (d *Device) remove(from protocol.Address, ef protocol.Delete, done func(protocol.Event)) {
-	d.net.Call(d.request(from, "Delete", ef.Key), func() func() {
+	d.net.Call(d.request(from, "Delete", ef.Key), wire.Funcs(func() func() {
 		d.bucket.Delete(ef.Key)
 		return func() { done(protocol.Deleted{Op: ef.Op, Outcome: protocol.OK}) }
-	}, func() { done(protocol.Deleted{Op: ef.Op, Outcome: protocol.Unknown}) })
+	}, func() { done(protocol.Deleted{Op: ef.Op, Outcome: protocol.Unknown}) }))
 }

@@ -60,7 +60,7 @@ func (n *net) Expire(d protocol.Duration, t wire.Timer) {
 	})
 }
 
-func (n *net) Call(req wire.Request, apply func() (reply func()), lost func()) {
+func (n *net) Call(req wire.Request, x wire.Exchange) {
 	f := fate{delay: protocol.Millisecond}
 	if n.fate != nil {
 		f = n.fate(req)
@@ -73,9 +73,9 @@ func (n *net) Call(req wire.Request, apply func() (reply func()), lost func()) {
 		}
 	}
 	arrive := func() {
-		reply := apply()
+		reply := x.Apply()
 		if !f.deaf {
-			n.After(protocol.Millisecond, func() { once(reply) })
+			n.After(protocol.Millisecond, func() { once(reply.Deliver) })
 		}
 		if f.afterward != nil {
 			f.afterward()
@@ -87,7 +87,7 @@ func (n *net) Call(req wire.Request, apply func() (reply func()), lost func()) {
 	if f.doubled > 0 {
 		n.After(f.doubled, arrive)
 	}
-	n.After(req.Timeout, func() { once(lost) })
+	n.After(req.Timeout, func() { once(x.Lost) })
 }
 
 // step runs what is due next and reports whether there was anything.
