@@ -18,12 +18,14 @@ type inbox struct {
 type input struct {
 	channel protocol.ChannelID
 	queue   []protocol.Frame
+	// Invariant: one grants one credit to the channel; it is made once, because each frame needs it.
+	one protocol.Effect
 }
 
 func newInbox(cfg *Config) *inbox {
 	b := &inbox{gate: align.New(len(cfg.Inputs)), index: make(map[protocol.ChannelID]int, len(cfg.Inputs))}
 	for i, ch := range cfg.Inputs {
-		b.inputs = append(b.inputs, input{channel: ch})
+		b.inputs = append(b.inputs, input{channel: ch, one: protocol.Grant{Channel: ch, N: 1}})
 		b.index[ch] = i
 	}
 	return b

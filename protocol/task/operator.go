@@ -122,7 +122,7 @@ func (o *Operator) onFrame(now protocol.Time, in int, f protocol.Frame, out *pro
 	case protocol.Data:
 		o.run(f.Batch, out)
 		out.Append(protocol.Release{Batch: f.Batch})
-		out.Append(protocol.Grant{Channel: o.in.inputs[in].channel, N: 1})
+		out.Append(o.in.inputs[in].one)
 	case protocol.Barrier:
 		if o.in.onBarrier(in, f.Checkpoint, out) {
 			o.onAligned(now, f.Checkpoint, out)

@@ -186,7 +186,7 @@ func (s *Sink) onResumed(now protocol.Time, out *protocol.Effects) {
 	case protocol.Data:
 		s.write(now, f.Batch, out)
 		out.Append(protocol.Release{Batch: f.Batch})
-		out.Append(protocol.Grant{Channel: s.in.inputs[in].channel, N: 1})
+		out.Append(s.in.inputs[in].one)
 	case protocol.Barrier:
 		if s.in.onBarrier(in, f.Checkpoint, out) {
 			s.onAligned(now, f.Checkpoint, out)

@@ -32,8 +32,9 @@ const (
 // split is one partition as this source reads it.
 type split struct {
 	position protocol.Position
-	// Invariant: fetched is what a fetch brought and was not processed; then no other fetch is under way.
-	fetched  *protocol.Fetched
+	// Invariant: fetched is what a fetch brought, and was not processed while full; then no other fetch is under way.
+	fetched  protocol.Fetched
+	full     bool
 	fetching bool
 }
 
@@ -161,7 +162,7 @@ func resume(restored []protocol.Position, fresh protocol.Position, r protocol.Ra
 func (s *Source) fetch(now protocol.Time, out *protocol.Effects) {
 	for i := range s.splits {
 		sp := &s.splits[i]
-		if sp.fetching || sp.fetched != nil || sp.done() {
+		if sp.fetching || sp.full || sp.done() {
 			continue
 		}
 		sp.fetching = true
@@ -181,7 +182,7 @@ func (s *Source) onFetched(now protocol.Time, ev protocol.Fetched, out *protocol
 	sp := &s.splits[op.split]
 	switch ev.Outcome {
 	case protocol.OK:
-		sp.fetching, sp.fetched = false, &ev
+		sp.fetching, sp.full, sp.fetched = false, true, ev
 	case protocol.OutOfRange, protocol.NotFound, protocol.Denied:
 		s.failf(protocol.FailState, out, "topic %q partition %d offset %d: %s", s.cfg.Topic, sp.position.Partition, sp.position.Next, ev.Outcome)
 	default:
@@ -198,7 +199,7 @@ func release(b *batch.Batch, out *protocol.Effects) {
 // find is the next split with something fetched, or -1.
 func (s *Source) find() int {
 	for i := range s.splits {
-		if at := (s.next + i) % len(s.splits); s.splits[at].fetched != nil {
+		if at := (s.next + i) % len(s.splits); s.splits[at].full {
 			return at
 		}
 	}
@@ -215,8 +216,8 @@ func (s *Source) onResumed(now protocol.Time, out *protocol.Effects) {
 	s.next = at + 1
 	sp := &s.splits[at]
 	f := sp.fetched
-	sp.fetched = nil
-	sp.clip(f)
+	sp.fetched, sp.full = protocol.Fetched{}, false
+	f = sp.clip(f)
 	if f.Batch != nil && f.Batch.Len() > 0 {
 		s.run(f.Batch, out)
 	}
@@ -226,10 +227,10 @@ func (s *Source) onResumed(now protocol.Time, out *protocol.Effects) {
 }
 
 // clip drops what lies behind the end of bounded input: it was appended after the start.
-func (sp *split) clip(f *protocol.Fetched) {
+func (sp *split) clip(f protocol.Fetched) protocol.Fetched {
 	end := sp.position.End
 	if end < 0 || f.Next <= end {
-		return
+		return f
 	}
 	f.Next = end
 	for n := 0; f.Batch != nil && n < f.Batch.Len(); n++ {
@@ -237,6 +238,7 @@ func (sp *split) clip(f *protocol.Fetched) {
 			f.Batch.Truncate(n)
 		}
 	}
+	return f
 }
 
 // maybeDrained says so when every bounded partition has been read to its end.
