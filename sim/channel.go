@@ -17,6 +17,7 @@ type conn struct {
 	head    int
 	arrived int              // tokens that found no receiver yet
 	granted []protocol.Event // grants that found no sender yet
+	one     protocol.Event   // a grant of one credit
 	last    protocol.Time    // of the newest token
 	broken  bool
 	flow    flow
@@ -143,8 +144,18 @@ func (w *World) deliverFrame(it *item) {
 
 func (w *World) grant(m *machine, ef protocol.Grant) {
 	c := end(m.ins, ef.Channel)
-	ev := protocol.Granted{Channel: ef.Channel, N: ef.N}
-	w.queue.push(w.now.Add(w.draw(w.latency.frame)), item{kind: itGrant, conn: c, ev: ev})
+	w.queue.push(w.now.Add(w.draw(w.latency.frame)), item{kind: itGrant, conn: c, ev: c.grant(ef.N)})
+}
+
+// grant is the event of n credits: nearly always of one, which is made once.
+func (c *conn) grant(n int) protocol.Event {
+	if n != 1 {
+		return protocol.Granted{Channel: c.id, N: n}
+	}
+	if c.one == nil {
+		c.one = protocol.Granted{Channel: c.id, N: 1}
+	}
+	return c.one
 }
 
 func (w *World) deliverGrant(it *item) {

@@ -38,31 +38,30 @@ func (w *World) perform(m *machine, ef protocol.Effect) {
 	}
 }
 
-// performOutside hands an effect to the device of its family.
-func (w *World) performOutside(m *machine, ef protocol.Effect) {
+// performOutside hands an effect to the device of its family. It passes most on as they came: to box one again costs.
+func (w *World) performOutside(m *machine, as protocol.Effect) {
 	clients := &m.proc.node.job.clients
-	switch ef := ef.(type) {
+	switch ef := as.(type) {
 	case protocol.Store, protocol.Load, protocol.Delete:
-		clients.Bucket.Perform(m.addr, ef, m.done)
+		clients.Bucket.Perform(m.addr, as, m.done)
+		return
 	case protocol.Keep, protocol.Recall, protocol.Retain:
-		clients.Disk.Perform(m.addr, ef, m.done)
+		clients.Disk.Perform(m.addr, as, m.done)
+		return
 	case protocol.Flush:
 		ef.Deadline -= m.proc.skew // devices live by the world's clock
 		w.book.asks(w, m.proc.node, "Flush", string(ef.ID))
 		if _, ok := w.strikes(faults.RequestLost, faults.Odds{Weight: 4, Least: 15_000}); ok || w.unknown(m.addr.Node, "Flush", string(ef.ID)) {
 			ef.Deadline = w.now
 		}
-		clients.Log.Perform(m.addr, ef, m.done)
+		as = ef
 	case protocol.OpenSlot:
 		w.rareZombie(m, RareZombieOpened)
-		clients.Log.Perform(m.addr, ef, m.done)
 	case protocol.Produce:
 		w.rareZombie(m, RareZombieProduced)
 		m.lets(ef.Batch)
-		clients.Log.Perform(m.addr, ef, m.done)
-	default:
-		clients.Log.Perform(m.addr, ef, m.done)
 	}
+	clients.Log.Perform(m.addr, as, m.done)
 }
 
 func (w *World) giveBack(m *machine, b *batch.Batch) {

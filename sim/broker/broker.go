@@ -68,7 +68,8 @@ type Broker struct {
 	ongoing []*txn
 	// Invariant: marking counts the transactions in states PrepareCommit and PrepareAbort.
 	marking int
-	pids    int64         // producer ids given out
+	pids    int64 // producer ids given out
+	arena   arena
 	look    protocol.Time // when the next look for late transactions is due; zero: none is
 }
 
@@ -164,7 +165,7 @@ func (b *Broker) AbortByHand(topic string, i protocol.Partition) {
 // Feed appends records outside any transaction and returns the first one's offset.
 func (b *Broker) Feed(topic string, i protocol.Partition, kvs []KV) protocol.Offset {
 	p := b.must(topic, i)
-	base := p.append(recordsFrom(kvs), int32(len(kvs)), noSpan)
+	base := p.append(b.arena.from(kvs), int32(len(kvs)), noSpan)
 	p.wake()
 	return base
 }
@@ -180,7 +181,7 @@ func (b *Broker) FeedAborted(topic string, i protocol.Partition, kvs []KV) proto
 func (b *Broker) FeedOpen(topic string, i protocol.Partition, kvs []KV) (end func(commit bool) protocol.Offset) {
 	p := b.must(topic, i)
 	producer := protocol.Producer{ID: b.nextPID()}
-	base := p.append(recordsFrom(kvs), int32(len(kvs)), p.beginSpan(producer))
+	base := p.append(b.arena.from(kvs), int32(len(kvs)), p.beginSpan(producer))
 	return func(commit bool) protocol.Offset {
 		p.mark(producer.ID, verdictOf(commit))
 		return base

@@ -90,7 +90,7 @@ func (c *codes) Put(id string, p protocol.Producer, seq int32) (protocol.Offset,
 }
 
 func (c *codes) Raw(id string, p protocol.Producer, seq int32) (protocol.Offset, string) {
-	at, code := c.h.b.produce(protocol.TransactionalID(id), p, "out", 0, seq, recordsFrom([]KV{{[]byte("k"), []byte("v")}}))
+	at, code := c.h.b.produce(protocol.TransactionalID(id), p, "out", 0, seq, c.h.b.arena.from([]KV{{[]byte("k"), []byte("v")}}))
 	c.h.Sleep(c.lag)
 	return at, short(code)
 }

@@ -15,7 +15,7 @@ func TestCompaction(t *testing.T) {
 	h.b.Feed("ledger", 0, kv("a", "1"))
 	h.b.Feed("ledger", 0, kv("b", "2"))
 	pair, _ := h.b.InitProducerID("id", protocol.Minute)
-	h.b.produce("id", pair, "ledger", 0, 0, recordsFrom(kv("a", "3"))) // open: above the last stable offset
+	h.b.produce("id", pair, "ledger", 0, 0, h.b.arena.from(kv("a", "3"))) // open: above the last stable offset
 	stone := h.b.Feed("ledger", 0, []KV{{Key: []byte("a")}})
 	h.b.compactLater(h.b.must("ledger", 0), []byte("a"), stone)
 	view := h.b.must("ledger", 0).view(0)

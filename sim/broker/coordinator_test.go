@@ -39,7 +39,7 @@ func TestPartitionsBecomeVisibleApart(t *testing.T) {
 	h.b.CreateTopic("out", 2)
 	pair, _ := h.b.InitProducerID("id", protocol.Minute)
 	for p := range protocol.Partition(2) {
-		h.b.produce("id", pair, "out", p, 0, recordsFrom([]KV{{}}))
+		h.b.produce("id", pair, "out", p, 0, h.b.arena.from([]KV{{}}))
 	}
 	if code := h.b.EndTxn("id", pair, 5, true); code != None {
 		t.Fatal(code)
@@ -65,7 +65,7 @@ func TestMarkersGoWhereTheTransactionWas(t *testing.T) {
 	pair, _ := h.b.InitProducerID("id", protocol.Minute)
 	for p := range protocol.Partition(2) {
 		h.b.AddPartition("id", pair, "out", p)
-		h.b.produce("id", pair, "out", p, 0, recordsFrom([]KV{{}}))
+		h.b.produce("id", pair, "out", p, 0, h.b.arena.from([]KV{{}}))
 		h.b.EndTxn("id", pair, 4, true)
 		h.Sleep(protocol.Second)
 	}
@@ -85,7 +85,7 @@ func TestTimeouts(t *testing.T) {
 	for i, seconds := range timeouts {
 		id := protocol.TransactionalID('a' + rune(i))
 		pair, _ := h.b.InitProducerID(id, seconds*protocol.Second)
-		h.b.produce(id, pair, "out", 0, 0, recordsFrom([]KV{{}}))
+		h.b.produce(id, pair, "out", 0, 0, h.b.arena.from([]KV{{}}))
 	}
 	for second := range protocol.Duration(400) {
 		h.until(began.Add(second * protocol.Second))

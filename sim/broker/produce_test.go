@@ -11,7 +11,7 @@ func TestSequences(t *testing.T) {
 	h.b.CreateTopic("out", 1)
 	pair, _ := h.b.InitProducerID("id", 10*protocol.Minute)
 	put := func(first int32, n int) (protocol.Offset, Code) {
-		return h.b.produce("id", pair, "out", 0, first, recordsFrom(make([]KV, n)))
+		return h.b.produce("id", pair, "out", 0, first, h.b.arena.from(make([]KV, n)))
 	}
 	for _, c := range []struct {
 		first  int32
@@ -49,7 +49,7 @@ func TestDedupIsNotForEver(t *testing.T) {
 	pair, _ := h.b.InitProducerID("id", 10*protocol.Minute)
 	put := func() protocol.Offset {
 		h.b.AddPartition("id", pair, "out", 0)
-		offset, code := h.b.produce("id", pair, "out", 0, 0, recordsFrom([]KV{{}}))
+		offset, code := h.b.produce("id", pair, "out", 0, 0, h.b.arena.from([]KV{{}}))
 		if code != None {
 			t.Fatal(code)
 		}
@@ -75,7 +75,7 @@ func TestProduceToNoTopic(t *testing.T) {
 		topic string
 		p     protocol.Partition
 	}{{"no", 0}, {"out", 1}, {"out", -1}} {
-		if _, code := h.b.produce("id", pair, c.topic, c.p, 0, recordsFrom([]KV{{}})); code != UnknownTopicOrPartition {
+		if _, code := h.b.produce("id", pair, c.topic, c.p, 0, h.b.arena.from([]KV{{}})); code != UnknownTopicOrPartition {
 			t.Errorf("%s/%d: %v", c.topic, c.p, code)
 		}
 	}

@@ -12,29 +12,48 @@ type records struct {
 // KV is a key and a value.
 type KV struct{ Key, Value []byte }
 
-// newRecords has room for n records of so many bytes.
-func newRecords(size, n int) *records {
-	r := &records{slab: make([]byte, 0, size)}
-	if r.ends = r.first[:0]; 2*n > len(r.first) {
+// arena makes records, many with one allocation: a log lives as long as its broker.
+type arena struct {
+	records []records
+	slab    []byte
+}
+
+const (
+	arenaRecords = 64
+	arenaBytes   = 4096
+)
+
+// make has room for n records of so many bytes.
+func (a *arena) make(size, n int) *records {
+	if len(a.records) == 0 {
+		a.records = make([]records, arenaRecords)
+	}
+	if len(a.slab) < size {
+		a.slab = make([]byte, max(size, arenaBytes))
+	}
+	r := &a.records[0]
+	r.slab, r.ends = a.slab[:0:size], r.first[:0]
+	a.records, a.slab = a.records[1:], a.slab[size:]
+	if 2*n > len(r.first) {
 		r.ends = make([]uint32, 0, 2*n)
 	}
 	return r
 }
 
-func recordsOf(b *batch.Batch) *records {
-	r := newRecords(b.Size(), b.Len())
+func (a *arena) of(b *batch.Batch) *records {
+	r := a.make(b.Size(), b.Len())
 	for i := range b.Len() {
 		r.add(b.Key(i), b.Value(i))
 	}
 	return r
 }
 
-func recordsFrom(kvs []KV) *records {
+func (a *arena) from(kvs []KV) *records {
 	size := 0
 	for _, kv := range kvs {
 		size += len(kv.Key) + len(kv.Value)
 	}
-	r := newRecords(size, len(kvs))
+	r := a.make(size, len(kvs))
 	for _, kv := range kvs {
 		r.add(kv.Key, kv.Value)
 	}

@@ -130,7 +130,7 @@ func (s *slot) remove() {
 
 func (d *Device) produce(from protocol.Address, ef protocol.Produce, done func(protocol.Event)) {
 	protocol.Assert(ef.Batch.Len() > 0, "sim/broker: Produce of an empty batch")
-	data := recordsOf(ef.Batch)
+	data := d.b.arena.of(ef.Batch)
 	d.opts.Pool.Put(ef.Batch)
 	w := &write{seq: ef.Seq, data: data, deadline: d.net.Now().Add(d.opts.Timeout), done: done}
 	s := d.slots[slotKey{from.Node, ef.ID}]

@@ -43,18 +43,19 @@ func (p *partition) wake() {
 func (p *partition) wakeAll() { p.release(func(*read) bool { return true }) }
 
 func (p *partition) release(ready func(*read) bool) {
-	waiting := p.waiters
-	p.waiters = nil
-	var due []*read
-	for _, w := range waiting {
-		if ready(w) {
-			due = append(due, w)
+	var few [4]*read
+	due, kept := few[:0], p.waiters[:0]
+	for _, r := range p.waiters {
+		if ready(r) {
+			due = append(due, r)
 		} else {
-			p.waiters = append(p.waiters, w)
+			kept = append(kept, r)
 		}
 	}
-	for _, w := range due {
-		w.resume()
+	clear(p.waiters[len(kept):])
+	p.waiters = kept
+	for _, r := range due {
+		r.resume()
 	}
 }
 
