@@ -72,10 +72,10 @@ func (w *World) welcome(c *conn, m *machine) {
 	}
 	for range c.arrived {
 		c.last = max(c.last+1, w.now.Add(w.draw(w.latency.frame)))
-		w.queue.push(c.last, item{kind: itFrame, conn: c})
+		*w.queue.push(c.last) = item{kind: itFrame, conn: c}
 	}
 	for _, ev := range c.granted {
-		w.queue.push(w.now.Add(w.draw(w.latency.frame)), item{kind: itGrant, conn: c, ev: ev})
+		*w.queue.push(w.now.Add(w.draw(w.latency.frame))) = item{kind: itGrant, conn: c, ev: ev}
 	}
 	c.arrived, c.granted = 0, nil
 }
@@ -92,7 +92,7 @@ func (w *World) send(m *machine, ef protocol.Send) {
 	}
 	c.frames = append(c.frames, ef.Frame)
 	c.last = max(c.last+1, w.now.Add(w.draw(w.latency.frame)))
-	w.queue.push(c.last, item{kind: itFrame, conn: c})
+	*w.queue.push(c.last) = item{kind: itFrame, conn: c}
 }
 
 // end is the connection of a channel among a task's.
@@ -123,7 +123,7 @@ func (w *World) deliverFrame(it *item) {
 		return
 	}
 	if until := w.until(c.from.proc.node.place, c.to.proc.node.place); until > w.now {
-		w.queue.push(until, *it)
+		*w.queue.push(until) = *it
 		return
 	}
 	if w.defers(c.to.proc.node, it) {
@@ -144,7 +144,7 @@ func (w *World) deliverFrame(it *item) {
 
 func (w *World) grant(m *machine, ef protocol.Grant) {
 	c := end(m.ins, ef.Channel)
-	w.queue.push(w.now.Add(w.draw(w.latency.frame)), item{kind: itGrant, conn: c, ev: c.grant(ef.N)})
+	*w.queue.push(w.now.Add(w.draw(w.latency.frame))) = item{kind: itGrant, conn: c, ev: c.grant(ef.N)}
 }
 
 // grant is the event of n credits: nearly always of one, which is made once.
@@ -168,7 +168,7 @@ func (w *World) deliverGrant(it *item) {
 		return
 	}
 	if until := w.until(c.to.proc.node.place, c.from.proc.node.place); until > w.now {
-		w.queue.push(until, *it)
+		*w.queue.push(until) = *it
 		return
 	}
 	if !w.defers(c.from.proc.node, it) {
@@ -198,7 +198,7 @@ func (w *World) lost(c *conn, end *machine) {
 		return
 	}
 	delay := protocol.Duration(w.fate.Spread(int64(10*protocol.Microsecond), int64(end.proc.node.job.cfg.Heartbeat)))
-	w.queue.push(w.now.Add(delay), item{kind: itEvent, m: end, ev: protocol.Lost{Channel: c.id}})
+	*w.queue.push(w.now.Add(delay)) = item{kind: itEvent, m: end, ev: protocol.Lost{Channel: c.id}}
 }
 
 // senderGone ends a connection whose sender has died: what is under way arrives in full or not at all, then Lost.

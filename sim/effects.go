@@ -10,7 +10,7 @@ import (
 func (w *World) perform(m *machine, ef protocol.Effect) {
 	switch ef := ef.(type) {
 	case protocol.Resume:
-		w.queue.push(w.now+protocol.Time(w.schedule.Between(1, 20_000)), item{kind: itResume, m: m})
+		*w.queue.push(w.now + protocol.Time(w.schedule.Between(1, 20_000))) = item{kind: itResume, m: m}
 	case protocol.Wake:
 		w.wake(m, ef)
 	case protocol.Send:
@@ -105,10 +105,10 @@ func (w *World) tell(m *machine, ef protocol.Tell) {
 	if s, ok := w.fires(faults.MessageDoubled, faults.Usual()); ok {
 		again, copied := w.book.delay(protocol.Duration(s.Spread(0, int64(from.job.cfg.NodeTimeout)))), it
 		copied.fn = func() { w.count(faults.MessageDoubled) }
-		w.queue.push(w.now.Add(delay+again), copied)
+		*w.queue.push(w.now.Add(delay + again)) = copied
 	}
 	w.overtake(it.arg, w.now.Add(delay))
-	w.queue.push(w.now.Add(delay), it)
+	*w.queue.push(w.now.Add(delay)) = it
 }
 
 // tardy is a message that a fault holds up. The fault counts when a message to the same machine overtakes it.

@@ -118,7 +118,7 @@ func (w *World) tripTo(c *call) protocol.Duration {
 
 func (w *World) leg(c *call, l leg, at protocol.Time) {
 	c.legs++
-	w.queue.push(at, item{kind: itCall, leg: l, call: c, arg: uint64(c.back)})
+	*w.queue.push(at) = item{kind: itCall, leg: l, call: c, arg: uint64(c.back)}
 }
 
 // carry takes a request one leg further.

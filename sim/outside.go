@@ -179,14 +179,19 @@ func (w *World) appendAs(topic string, p protocol.Partition, fate Fate, entries 
 	w.appended(Appended{w.now, topic, p, fate, list}, w.services.Outside.Append(topic, p, fate, list))
 }
 
-// keep copies entries for the history: one allocation for many.
+// keep copies entries for the history.
 func (w *World) keep(entries []Entry) []Entry {
 	n := len(entries)
-	if n > cap(w.kept)-len(w.kept) {
-		w.kept = make([]Entry, 0, max(n, 256))
-	}
+	w.room(n)
 	w.kept = append(w.kept, entries...)
 	return w.kept[len(w.kept)-n : len(w.kept) : len(w.kept)]
+}
+
+// room makes room for n more entries of the history: one allocation for many.
+func (w *World) room(n int) {
+	if n > cap(w.kept)-len(w.kept) {
+		w.kept = make([]Entry, 0, max(n, 512))
+	}
 }
 
 // appended records an append whose first offset is known.
@@ -241,9 +246,11 @@ func (w *World) readAll(r *reader, rounds int, final bool) {
 
 func (w *World) fetch(r *reader, p protocol.Partition, final bool) (moved bool) {
 	from := r.at[p]
-	list, next := w.services.Outside.Read(w.read[:0], r.Topic, p, from, r.Limit)
-	w.read = list
-	entries := w.keep(list)
+	w.room(min(r.Limit, 100))
+	n := len(w.kept)
+	list, next := w.services.Outside.Read(w.kept, r.Topic, p, from, r.Limit)
+	w.kept = list
+	entries := list[n:len(list):len(list)]
 	w.history.Fetches = append(w.history.Fetches, Fetch{w.now, r.index, r.lives[p], r.Topic, p, from, next, entries, final})
 	w.digest.mix(uint64(from), uint64(next), uint64(len(entries)))
 	r.at[p] = next

@@ -100,11 +100,11 @@ func (w *World) takeOffice(n *node) {
 // add puts a machine into a process and sends it Started.
 func (w *World) add(p *process, id protocol.TaskID, core protocol.Machine) *machine {
 	m := &machine{core: core, proc: p, addr: protocol.Address{Node: p.node.id, Task: id}}
-	m.done = func(ev protocol.Event) { w.queue.push(w.now, item{kind: itEvent, m: m, ev: ev}) }
+	m.done = func(ev protocol.Event) { *w.queue.push(w.now) = item{kind: itEvent, m: m, ev: ev} }
 	i, _ := p.find(id)
 	p.machines = slices.Insert(p.machines, i, m)
 	started := protocol.Started{Self: m.addr, Incarnation: p.incarnation}
-	w.queue.push(w.now.Add(w.draw(w.latency.tell)), item{kind: itEvent, m: m, ev: started})
+	*w.queue.push(w.now.Add(w.draw(w.latency.tell))) = item{kind: itEvent, m: m, ev: started}
 	return m
 }
 
@@ -225,7 +225,7 @@ func (w *World) set(m *machine, t *timer, at protocol.Time) {
 	if t.queued == 0 || t.queued > t.at {
 		t.queued = t.at
 		late := w.schedule.Spread(0, int64(protocol.Millisecond))
-		w.queue.push(t.at+protocol.Time(late), item{kind: itTimer, m: m, arg: uint64(t.id)})
+		*w.queue.push(t.at + protocol.Time(late)) = item{kind: itTimer, m: m, arg: uint64(t.id)}
 	}
 }
 
@@ -253,7 +253,7 @@ func (w *World) deliverTimer(it *item) {
 	case t.at == 0:
 	case t.at > w.now:
 		t.queued = t.at
-		w.queue.push(t.at, *it)
+		*w.queue.push(t.at) = *it
 	default:
 		t.at = 0
 		w.step(it.m, protocol.Woken{Timer: t.id})

@@ -24,6 +24,9 @@ type queue struct {
 	free  []uint32
 	seq   uint64
 	lanes []*lane
+	// Invariant: when popped, last is the slot of the item popped last, which is not free yet.
+	last   uint32
+	popped bool
 }
 
 // lane holds the time-outs of calls and timers that wait equally long: they come due in the order in which they were
@@ -87,10 +90,11 @@ func (q *queue) grow(n int) {
 
 func (q *queue) len() int { return len(q.heap) }
 
-// push adds an item behind all others of the same time.
-func (q *queue) push(at protocol.Time, it item) {
+// push makes room for an item behind all others of the same time; the caller writes it there, before anything else is
+// pushed.
+func (q *queue) push(at protocol.Time) *item {
 	q.seq++
-	q.insert(at, q.seq, it)
+	return q.insert(at, q.seq)
 }
 
 // expire adds the time-out of a call.
@@ -141,7 +145,7 @@ func (q *queue) lift(l *lane) {
 	}
 	if l.up = l.head < len(l.queue); l.up {
 		first := &l.queue[l.head]
-		q.insert(first.at, first.seq, item{kind: itLane, arg: l.index})
+		*q.insert(first.at, first.seq) = item{kind: itLane, arg: l.index}
 	}
 }
 
@@ -153,30 +157,34 @@ func (q *queue) take(l *lane) timeout {
 	return t
 }
 
-func (q *queue) insert(at protocol.Time, seq uint64, it item) {
+func (q *queue) insert(at protocol.Time, seq uint64) *item {
 	var slot uint32
 	if n := len(q.free); n > 0 {
 		slot, q.free = q.free[n-1], q.free[:n-1]
-		q.items[slot] = it
 	} else {
 		slot = uint32(len(q.items))
-		q.items = append(q.items, it)
+		q.items = append(q.items, item{})
 	}
 	q.heap = append(q.heap, entry{at, seq, slot})
 	q.up(len(q.heap) - 1)
+	return &q.items[slot]
 }
 
-// pop removes the first item. What its slot holds stays there until the slot is used again: to clear it costs more.
-func (q *queue) pop() (protocol.Time, item) {
+// pop takes the first item out. It stays where it stands, to be read, until the next one is popped: to copy and to clear
+// it costs more.
+func (q *queue) pop() (protocol.Time, *item) {
+	if q.popped {
+		q.free = append(q.free, q.last)
+	}
 	top := q.heap[0]
-	last := len(q.heap) - 1
-	q.heap[0] = q.heap[last]
-	q.heap = q.heap[:last]
-	if last > 0 {
+	n := len(q.heap) - 1
+	q.heap[0] = q.heap[n]
+	q.heap = q.heap[:n]
+	if n > 0 {
 		q.down(0)
 	}
-	q.free = append(q.free, top.slot)
-	return top.at, q.items[top.slot]
+	q.last, q.popped = top.slot, true
+	return top.at, &q.items[top.slot]
 }
 
 func (q *queue) up(i int) {

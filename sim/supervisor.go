@@ -179,7 +179,7 @@ func (w *World) settleDown() {
 		}
 		at, it := w.queue.pop()
 		w.now = max(w.now, at)
-		w.dispatch(&it)
+		w.dispatch(it)
 	}
 	w.settled = w.now.Sub(ended)
 }

@@ -31,21 +31,28 @@ func newTrace(size int, out func(string)) trace {
 	return trace{ring: make([]mark, max(size, 1)), out: out}
 }
 
-func (t *trace) add(m mark) {
-	t.ring[t.next] = m
+// line is where the next mark goes.
+func (t *trace) line() *mark {
+	m := &t.ring[t.next]
 	if t.next++; t.next == len(t.ring) {
 		t.next, t.full = 0, true
 	}
+	return m
+}
+
+// tell tells of a mark that was written.
+func (t *trace) tell(m *mark) {
 	if t.out != nil {
 		t.out(m.String())
 	}
 	if t.see != nil {
-		t.see(m)
+		t.see(*m)
 	}
 }
 
 func (t *trace) event(w *World, m *machine, ev protocol.Event) {
-	k := mark{at: w.now, step: w.steps, addr: m.addr, what: ev}
+	k := t.line()
+	k.at, k.step, k.addr, k.what, k.size, k.effect = w.now, w.steps, m.addr, ev, 0, false
 	switch ev := ev.(type) {
 	case protocol.Received:
 		k.size = frameSize(ev.Frame)
@@ -54,20 +61,28 @@ func (t *trace) event(w *World, m *machine, ev protocol.Event) {
 			k.size = int32(ev.Batch.Len())
 		}
 	}
-	t.add(k)
+	t.tell(k)
 }
 
 func (t *trace) effect(w *World, m *machine, ef protocol.Effect) {
-	k := mark{at: w.now, step: w.steps, addr: m.addr, effect: true, what: ef}
+	size := int32(0)
 	switch ef := ef.(type) {
 	case protocol.Send:
-		k.size = frameSize(ef.Frame)
+		size = frameSize(ef.Frame)
 	case protocol.Produce:
-		k.size = int32(ef.Batch.Len())
+		size = int32(ef.Batch.Len())
 	case protocol.Resume:
 		return
 	}
-	t.add(k)
+	k := t.line()
+	k.at, k.step, k.addr, k.what, k.size, k.effect = w.now, w.steps, m.addr, ef, size, true
+	t.tell(k)
+}
+
+func (t *trace) add(m mark) {
+	k := t.line()
+	*k = m
+	t.tell(k)
 }
 
 func (t *trace) fault(w *World, id faults.ID) {

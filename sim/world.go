@@ -42,9 +42,8 @@ type World struct {
 	open    int           // transactions that feeders have left open
 	marked  protocol.Time // when the last marker is due that was asked for
 	readers []*reader
-	read    []Entry // of the fetch at hand
 	fed     []Entry // of the append at hand
-	kept    []Entry // the room that is left for the history's
+	kept    []Entry // the newest of the history's, and room for more
 
 	digest    digest
 	audit     *audit // nil: the run is not audited
@@ -193,7 +192,7 @@ func (w *World) next() {
 		return
 	}
 	w.now = max(w.now, at)
-	w.dispatch(&it)
+	w.dispatch(it)
 }
 
 func (w *World) dispatch(it *item) {
@@ -241,7 +240,7 @@ func (w *World) defers(n *node, it *item) bool {
 		n.still = false
 		w.count(faults.Pause)
 	}
-	w.queue.push(n.wakes+protocol.Time(w.schedule.Spread(0, int64(wakeUp))), *it)
+	*w.queue.push(n.wakes + protocol.Time(w.schedule.Spread(0, int64(wakeUp)))) = *it
 	return true
 }
 
@@ -349,7 +348,7 @@ func (w *World) Now() protocol.Time { return w.now }
 
 // After runs fn once, d later.
 func (w *World) After(d protocol.Duration, fn func()) {
-	w.queue.push(w.now.Add(max(d, 0)), item{kind: itFunc, fn: fn})
+	*w.queue.push(w.now.Add(max(d, 0))) = item{kind: itFunc, fn: fn}
 }
 
 // Expire lets t come due once, d later, unless it is over by then.
