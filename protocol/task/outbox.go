@@ -15,8 +15,9 @@ type outbox struct {
 	edges []outEdge
 	// Invariant: flat is every output, by channel.
 	flat []*output
-	// Invariant: no open buffer got its first record before since; zero if none is open since the last sealAll.
+	// Invariant: no open buffer got its first record before since; zero if none is open.
 	since   protocol.Time
+	opened  int // buffers
 	now     protocol.Time
 	queued  int // frames that wait for credit, over all outputs
 	lingers bool
@@ -61,6 +62,7 @@ func (o *outbox) Emit(edge int, key, value []byte, r batch.Record) {
 	}
 	if p.open == nil {
 		p.open = o.cfg.Pool.Get()
+		o.opened++
 		if o.since == 0 {
 			o.since = o.now
 		}
@@ -85,6 +87,9 @@ func (o *outbox) enqueue(p *output) {
 	p.queue = append(p.queue, protocol.Data{Batch: p.open})
 	p.open = nil
 	o.queued++
+	if o.opened--; o.opened == 0 {
+		o.since = 0
+	}
 }
 
 // linger arms the timer for open buffers; call it at the end of a step that emitted.
@@ -110,7 +115,6 @@ func (o *outbox) broadcast(f protocol.Frame, out *protocol.Effects) {
 }
 
 func (o *outbox) sealAll(out *protocol.Effects) {
-	o.since = 0
 	for _, p := range o.flat {
 		o.seal(p, out)
 	}

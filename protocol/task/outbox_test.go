@@ -2,6 +2,7 @@ package task
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -29,6 +30,7 @@ type outboxDesk struct {
 	granted []int
 	born    map[int64]protocol.Time
 	last    int64
+	idle    int // how often the timer was set and no buffer was open
 }
 
 func newOutboxDesk(shuffle, forward int) *outboxDesk {
@@ -82,6 +84,9 @@ func (d *outboxDesk) settle() {
 		switch ef := ef.(type) {
 		case protocol.Wake:
 			d.alarm = ef.At
+			if !slices.ContainsFunc(d.o.flat, func(p *output) bool { return p.open != nil }) {
+				d.idle++
+			}
 		case protocol.Send:
 			i := ef.Channel - 1
 			switch f := ef.Frame.(type) {
@@ -119,6 +124,9 @@ func (d *outboxDesk) check(t *rapid.T) {
 		}
 		waiting += len(p.queue)
 		d.checkLinger(t, i)
+	}
+	if d.idle > 0 {
+		t.Fatal("the timer was set and no buffer was open")
 	}
 	if d.o.full() != (waiting > 0) {
 		t.Fatalf("full: %v with %d frames that wait", d.o.full(), waiting)
