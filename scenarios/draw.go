@@ -20,6 +20,7 @@ type drawn struct {
 	records  int
 	fewer    int // keys are divided by this: with few, every delta holds all; with many, each change stands in one delta only
 	release  broker.Release
+	lag      protocol.Duration // of the broker's reads
 }
 
 // draw makes the configuration of a seed.
@@ -27,6 +28,7 @@ func (s *Scenario) draw(c *faults.Choice) drawn {
 	out := s.drawJob(c.Stream("configuration"))
 	out.cfg.Local = c.Stream("copies").Chance(2, 3)
 	out.topology = s.processes(out.topology)
+	out.lag = []protocol.Duration{0, 2 * protocol.Millisecond, 20 * protocol.Millisecond, 100 * protocol.Millisecond}[c.Stream("broker").Pick(4)]
 	if s.Second != nil {
 		d := c.Stream("second configuration")
 		also := *s
@@ -266,5 +268,8 @@ func (w *settled) count(topic string, parts []place) (n int) {
 
 // tune sets up the virtual brokers of a seed.
 func tune(d drawn) func(*broker.Options) {
-	return func(o *broker.Options) { o.Run(d.release) }
+	return func(o *broker.Options) {
+		o.Run(d.release)
+		o.ReadLag = d.lag
+	}
 }

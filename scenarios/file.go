@@ -25,8 +25,9 @@ type File struct {
 	Seed     uint64
 	// Records is how many there are in each input, where the scenario does not say; their keys are as many as it says, divided by Fewer.
 	Records, Fewer int
-	// Kafka is what the broker runs.
+	// Kafka is what the broker runs; Lag is how long it holds up reads that wait.
 	Kafka broker.Release
+	Lag   protocol.Duration
 	// Horizon is when faults end; Stop, if above zero, is when the operator asks the job to stop.
 	Horizon, Stop protocol.Duration
 	// Even, if above zero, is how long everything takes that no fault holds up.
@@ -58,7 +59,7 @@ func (s *Scenario) File(seed uint64, opt Options) (*File, Outcome) {
 	cfg.Record = true
 	o := s.outcome(seed, cfg)
 	f := &File{
-		Expect: o.Sort(), Scenario: s.Name, Seed: seed, Records: d.records, Fewer: d.fewer, Kafka: d.release,
+		Expect: o.Sort(), Scenario: s.Name, Seed: seed, Records: d.records, Fewer: d.fewer, Kafka: d.release, Lag: d.lag,
 		Horizon: o.Run.Horizon, Stop: cfg.StopAfter, Off: opt.Off, Plan: o.Run.Plan, scenario: s,
 	}
 	for at := &d; at != nil; at = at.second {
@@ -116,7 +117,7 @@ func (f *File) drawn(job int) *drawn {
 		return nil
 	}
 	return &drawn{
-		cfg: f.Jobs[job].Config, topology: f.Jobs[job].Topology, records: f.Records, fewer: f.Fewer, release: f.Kafka, second: f.drawn(job + 1),
+		cfg: f.Jobs[job].Config, topology: f.Jobs[job].Topology, records: f.Records, fewer: f.Fewer, release: f.Kafka, lag: f.Lag, second: f.drawn(job + 1),
 	}
 }
 
@@ -137,6 +138,9 @@ func (f *File) String() string {
 	fmt.Fprintf(&b, "weir-scenario %d\nexpect %s\nscenario %s\nseed %#x\n", FileVersion, f.Expect, f.Scenario, f.Seed)
 	fmt.Fprintf(&b, "input records=%d fewer=%d\n", f.Records, f.Fewer)
 	fmt.Fprintf(&b, "run horizon=%s kafka=%s", faults.Span(int64(f.Horizon)), f.Kafka)
+	if f.Lag > 0 {
+		fmt.Fprintf(&b, " lag=%s", faults.Span(int64(f.Lag)))
+	}
 	if f.Stop > 0 {
 		fmt.Fprintf(&b, " stop=%s", faults.Span(int64(f.Stop)))
 	}

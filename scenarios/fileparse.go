@@ -103,7 +103,7 @@ func (r *fileReader) word(word, rest string) error {
 		return fields(rest, []pair{{"records", number(&f.Records, 1, mostRecords), true}, {"fewer", number(&f.Fewer, 1, 1000), true}})
 	case "run":
 		return fields(rest, []pair{
-			{"horizon", span(&f.Horizon, protocol.Millisecond), true}, {"kafka", release(&f.Kafka), true},
+			{"horizon", span(&f.Horizon, protocol.Millisecond), true}, {"kafka", release(&f.Kafka), true}, {"lag", span(&f.Lag, 1), false},
 			{"stop", span(&f.Stop, 1), false}, {"even", span(&f.Even, 1), false}, {"unchecked", func(t string) error { return checks(t, &f.Off) }, false},
 		})
 	case "processes", "processes-2":

@@ -14,6 +14,7 @@ type Options struct {
 	Rotates      bool                     // an abort by the coordinator at the last epoch takes a new producer id, as 4.3 does at transaction.version 2
 	MarkerDelay  func() protocol.Duration // from the decision to the marker, asked for each partition; nil: 5 ms
 	CompactDelay func() protocol.Duration // from a tombstone to when the records that it stands for are gone, asked for each; nil: never
+	ReadLag      protocol.Duration        // from when a record is stable to when a read that waits for it goes on: replicas are to have it first; zero: none
 	Cleanup      protocol.Duration        // between looks for transactions past their timeout
 	MaxTxn       protocol.Duration        // transaction.max.timeout.ms
 	IDExpiry     protocol.Duration        // transactional.id.expiration.ms; zero: never

@@ -21,6 +21,7 @@ type read struct {
 
 	p     *partition // at which it waits
 	waits bool       // and has neither gone on nor ended
+	held  bool       // it goes on in a while
 	first answer     // of the first time that it was applied
 }
 

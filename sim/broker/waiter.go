@@ -17,8 +17,21 @@ func (r *read) resume() {
 	}
 }
 
+// held is a read with something to see, which the broker does not show it yet.
+type held read
+
 // Over implements wire.Timer.
-func (r *read) Over() bool { return !r.waits }
+func (h *held) Over() bool { return !h.waits }
+
+// Due implements wire.Timer.
+func (h *held) Due() {
+	r := (*read)(h)
+	r.p.drop(r)
+	r.send()
+}
+
+// Over implements wire.Timer.
+func (r *read) Over() bool { return !r.waits || r.held }
 
 // Due answers that there was nothing.
 func (r *read) Due() {
@@ -36,7 +49,21 @@ func (p *partition) wake() {
 		return
 	}
 	stable := p.stable()
+	if lag := p.waiters[0].d.b.opts.ReadLag; lag > 0 {
+		p.hold(stable, lag)
+		return
+	}
 	p.release(func(r *read) bool { return r.at < stable })
+}
+
+// hold lets every read that has something to see go on a while later, when more may have come.
+func (p *partition) hold(stable protocol.Offset, lag protocol.Duration) {
+	for _, r := range p.waiters {
+		if r.at < stable && !r.held {
+			r.held = true
+			r.d.net.Expire(lag, (*held)(r))
+		}
+	}
 }
 
 // wakeAll lets every read go on: the topic is gone.
