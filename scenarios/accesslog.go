@@ -16,9 +16,10 @@ func AccessLog() *Scenario {
 	lines := logs.Lines()
 	return &Scenario{
 		Name: "accesslog", About: "the demo's job on real log lines: running totals per path and status", Factory: job.Job, Partitions: 3, Parallelism: 2,
-		Inputs:  []Input{{Topic: job.Input, Keys: len(lines), Make: func(_, key int) []byte { return []byte(lines[key]) }}},
-		Outputs: []Output{{Topic: job.Output, Count: func(n int) int { return n }}},
-		Judge:   func(h *checker.History) checker.Verdict { return checker.Check(h, AccessLogSpec()) },
+		Inputs:   []Input{{Topic: job.Input, Keys: len(lines), Make: func(_, key int) []byte { return []byte(lines[key]) }}},
+		Outputs:  []Output{{Topic: job.Output, Count: func(n int) int { return n }}},
+		Judge:    func(h *checker.History) checker.Verdict { return checker.Check(h, AccessLogSpec()) },
+		Readings: func(h *checker.History) []Reading { return []Reading{{*h, AccessLogSpec()}} },
 	}
 }
 

@@ -29,6 +29,9 @@ func (s *Scenario) draw(c *faults.Choice) drawn {
 	out.cfg.Local = c.Stream("copies").Chance(2, 3)
 	out.topology = s.processes(out.topology)
 	out.lag = []protocol.Duration{0, 2 * protocol.Millisecond, 20 * protocol.Millisecond, 100 * protocol.Millisecond}[c.Stream("broker").Pick(4)]
+	if n := s.records(); n > 0 {
+		out.records, out.fewer = n, 1
+	}
 	if s.Second != nil {
 		d := c.Stream("second configuration")
 		also := *s
@@ -40,6 +43,14 @@ func (s *Scenario) draw(c *faults.Choice) drawn {
 		out.second = &second
 	}
 	return out
+}
+
+// records is how many the longest input has; zero: a seed draws it.
+func (s *Scenario) records() (n int) {
+	for i := range s.Inputs {
+		n = max(n, s.Inputs[i].Records)
+	}
+	return n
 }
 
 // drawJob makes one job's configuration. Intervals of 30, 60 and 300 s are the usual ones in production; the short ones
@@ -200,7 +211,10 @@ func (s *Scenario) end(cfg *sim.Config, c *faults.Choice) {
 }
 
 func (s *Scenario) feed(in Input, d drawn) sim.Feed {
-	n := cmp.Or(in.Records, d.records)
+	n := d.records
+	if in.Records > 0 {
+		n = min(n, in.Records)
+	}
 	every := max(5*d.cfg.Interval/protocol.Duration(n), protocol.Millisecond) // between appends
 	f := sim.Feed{Topic: in.Topic, Records: n, Start: n / 8, Every: every, Transactions: 100, AbortedTail: s.AbortedTail,
 		Make: func(i int, draws *faults.Stream) (protocol.Partition, []byte, []byte) {

@@ -20,12 +20,16 @@ type Story struct {
 	Proof Proof
 	// Events are the turns of the run, in order.
 	Events []Turn
-	// Needs says of each fault what comes out without it; nil: there were too many to try.
+	// Needs says of each fault what comes out without it; nil: there were too many to try, or there was no time.
 	Needs []Need
 	// Nearest is the index in Needs of the passing run that goes the same way the longest, or -1; Apart is where it parts.
 	Nearest int
 	Apart   Turn
+	// Instead is how that run goes on from there: what should have happened.
+	Instead []Turn
 	Runs    int // executions
+
+	file *File
 }
 
 // Turn is an event of a run that tells something.
@@ -47,40 +51,64 @@ type Need struct {
 
 // Bounds of a story.
 const (
-	MostTurns     = 30
+	MostTurns     = 30 // with those of the passing run
+	mostInstead   = 6
 	mostLeftOut   = 40 // faults
 	mostTimesTold = 2
 	mostRecorded  = 1 << 20
 )
 
-// Explain runs the file, and once more without each of its faults.
-func (f *File) Explain() *Story {
+// Explain runs the file, and once more without each of its faults, until over, unless nil, says that there is no more time.
+func (f *File) Explain(over func() bool) *Story {
 	told := &telling{mark: -1}
-	st := &Story{Nearest: -1, Runs: 2}
+	st := &Story{Nearest: -1, Runs: 2, file: f}
 	f.Run(Watching{See: told.see})
 	apart := -1
-	if len(f.Plan) <= mostLeftOut {
-		for i := range f.Plan {
-			other := &telling{mark: -1}
-			rest := append(append(faults.Plan{}, f.Plan[:i]...), f.Plan[i+1:]...)
-			o := f.With(rest).Run(Watching{See: other.see})
-			st.Runs++
-			st.Needs = append(st.Needs, Need{f.Plan[i], o.Sort()})
-			if at := told.parts(other); o.Passed() && at > apart {
-				apart, st.Nearest = at, i
-			}
+	for i := 0; len(f.Plan) <= mostLeftOut && i < len(f.Plan); i++ {
+		if over != nil && over() {
+			st.Needs, st.Nearest, apart = nil, -1, -1
+			break
 		}
+		other := &telling{mark: -1}
+		o := f.without(i).Run(Watching{See: other.see})
+		st.Runs++
+		st.Needs = append(st.Needs, Need{f.Plan[i], o.Sort()})
+		if at := told.parts(other); o.Passed() && at > apart {
+			apart, st.Nearest = at, i
+		}
+	}
+	if st.Nearest >= 0 {
+		st.Instead = f.without(st.Nearest).from(apart)
+		st.Runs++
 	}
 	again := &telling{mark: apart}
 	st.Outcome = f.Run(Watching{See: again.see})
 	st.Proof = f.scenario.proof(&st.Outcome)
-	st.Events = again.turns(&st.Outcome)
+	st.Events = again.turns(&st.Outcome, MostTurns-len(st.Instead))
 	for _, t := range st.Events {
 		if t.Apart {
 			st.Apart = t
 		}
 	}
 	return st
+}
+
+// without is the file without one of its faults.
+func (f *File) without(i int) *File {
+	return f.With(append(append(faults.Plan{}, f.Plan[:i]...), f.Plan[i+1:]...))
+}
+
+// from is the turns of a run from an event on.
+func (f *File) from(at int) []Turn {
+	t := &telling{mark: at}
+	f.Run(Watching{See: t.see})
+	i := slices.IndexFunc(t.list, func(t Turn) bool { return t.Apart })
+	if i < 0 {
+		return nil // it ends where the other one goes on
+	}
+	list := together(once(t.list[i:]))
+	list[0].Apart = false
+	return list[:min(len(list), mostInstead)]
 }
 
 // telling collects what a run's events are worth telling.
@@ -116,7 +144,10 @@ func (t *telling) see(s sim.Seen) {
 		turn.What = fmt.Sprintf("the process ends, %v: %s", v.Verdict.Kind, v.Verdict.Text)
 	}
 	if len(t.hashes)-1 == t.mark {
-		turn.Apart, turn.weight = true, 4
+		if turn.Apart = true; turn.weight == 0 {
+			turn.What = plainly(s)
+		}
+		turn.weight = 4
 	}
 	if turn.weight > 0 {
 		t.list = append(t.list, turn)
@@ -151,8 +182,35 @@ func worth(what any) int {
 	return 0
 }
 
+// plainly is an event, or an effect that is no note, for people who do not know the protocol's words.
+func plainly(s sim.Seen) string {
+	switch v := s.What.(type) {
+	case protocol.Started:
+		return "it starts"
+	case protocol.Woken:
+		return "its timer fires"
+	case protocol.Resumed:
+		return "it goes on with what was left to do"
+	case protocol.Received, protocol.Told:
+		return "it gets " + s.Name
+	case protocol.Granted:
+		return "it may send again"
+	case protocol.Lost:
+		return "it loses a connection: " + s.Name
+	case protocol.Fetched:
+		n := 0
+		if v.Batch != nil {
+			n = v.Batch.Len()
+		}
+		return fmt.Sprintf("it reads %d records (%v)", n, v.Outcome)
+	case protocol.Event:
+		return "it is answered: " + s.Name
+	}
+	return "it asks: " + s.Name
+}
+
 func noteText(n protocol.Note) string {
-	text := string(n.Kind)
+	text := noteWords(n.Kind)
 	if n.Checkpoint > 0 {
 		text = strings.Replace(text, "checkpoint", fmt.Sprintf("checkpoint %d", n.Checkpoint), 1)
 		if !strings.Contains(text, "checkpoint") {
@@ -165,9 +223,9 @@ func noteText(n protocol.Note) string {
 	return text
 }
 
-// turns are at most MostTurns of the run: faults and the parting, then what lies nearest to them, the turns of the
+// turns are so many of the run at most: faults and the parting, then what lies nearest to them, the turns of the
 // protocol before its steps.
-func (t *telling) turns(o *Outcome) []Turn {
+func (t *telling) turns(o *Outcome, most int) []Turn {
 	all := together(once(append(t.list, ends(o)...)))
 	for i := range all {
 		if all[i].Fault {
@@ -186,7 +244,7 @@ func (t *telling) turns(o *Outcome) []Turn {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return rank(all, marks, a) - rank(all, marks, b) })
-	order = order[:min(len(order), MostTurns)]
+	order = order[:min(len(order), most)]
 	slices.Sort(order)
 	out := make([]Turn, 0, len(order))
 	for _, i := range order {
@@ -277,7 +335,7 @@ func faultText(p faults.Plan, id string) string {
 		if f.ID.String() != id {
 			continue
 		}
-		text := f.ID.Kind.String()
+		text := f.ID.String()
 		if f.Node > 0 {
 			text += fmt.Sprintf(" of node %d", f.Node)
 		}

@@ -24,14 +24,14 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	extra.Plan = append(extra.Plan, noise)
-	st := extra.Explain()
+	st := extra.Explain(nil)
 	if st.Outcome.Sort() != "fail "+ExactlyOnce || len(st.Needs) != 2 || st.Needs[0].Without != "pass" || st.Needs[1].Without != st.Outcome.Sort() || st.Nearest != 0 {
 		t.Fatalf("%s, nearest %d, needs %+v", st.Outcome.Sort(), st.Nearest, st.Needs)
 	}
-	if st.Runs != 4 {
+	if st.Runs != 5 {
 		t.Errorf("%d runs", st.Runs)
 	}
-	if len(st.Events) > MostTurns || !st.Apart.Apart || st.Apart.Step == 0 {
+	if len(st.Events)+len(st.Instead) > MostTurns || len(st.Instead) == 0 || !st.Apart.Apart || st.Apart.Step == 0 {
 		t.Errorf("%d events, the runs part at %+v", len(st.Events), st.Apart)
 	}
 	faulty, parted, last := 0, -1, st.Events[0].At
@@ -57,7 +57,16 @@ func TestExplain(t *testing.T) {
 	if !strings.HasPrefix(p.Verdict, "exactly-once is violated: ") || len(p.Evidence) < 2 || p.Model == "" || p.Observed == "" || p.Model == p.Observed {
 		t.Errorf("proof %+v", p)
 	}
-	t.Logf("%+v", p)
+	text := st.Text([]string{"told"}, []string{"again"})
+	for _, want := range []string{p.Verdict + "\n    lost: ", "\n      model     ", "\ntold\n", "   <== here it parts", "\nwhy: 1 of 2 faults are needed.\n", "without it: pass\n", "without it: it fails all the same\n", "\nwhat should have happened: without "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	t.Log(text)
+	if late := extra.Explain(func() bool { return true }); late.Needs != nil || late.Nearest != -1 || !strings.Contains(late.Text(nil, nil), "why: 2 faults; there was no time to leave each out.\n") {
+		t.Errorf("it takes its time:\n%s", late.Text(nil, nil))
+	}
 }
 
 // A run without its faults fails as well: nothing is needed, and there is no passing run to compare with.
@@ -65,7 +74,7 @@ func TestExplainNeedsNoFault(t *testing.T) {
 	s := linear()
 	s.Spec = counted("linear-out") // the job does not count
 	f, _ := s.File(3, Options{})
-	st := f.Explain()
+	st := f.Explain(nil)
 	if st.Nearest != -1 || len(st.Needs) != 0 || st.Outcome.Passed() || st.Proof.Verdict == "" {
 		t.Errorf("%+v", st.Proof)
 	}

@@ -21,9 +21,10 @@ type File struct {
 	Comment []string
 	// Expect is the Sort of the outcome.
 	Expect   string
-	Scenario string
+	Scenario string // or the test's name
 	Seed     uint64
-	// Records is how many there are in each input, where the scenario does not say; their keys are as many as it says, divided by Fewer.
+	// Records is how many there are in each input, of a test no more than it has; their keys are as many as the scenario
+	// says, divided by Fewer.
 	Records, Fewer int
 	// Kafka is what the broker runs; Lag is how long it holds up reads that wait.
 	Kafka broker.Release
@@ -121,6 +122,36 @@ func (f *File) drawn(job int) *drawn {
 	}
 }
 
+// Words says what comes out of a run of the file, as its comment; more is added.
+func (f *File) Words(o *Outcome, more ...string) (out []string) {
+	p := f.scenario.proof(o)
+	if o.Passed() {
+		return append([]string{o.Sort()}, more...)
+	}
+	out = append(out, o.Sort()+":", "  "+p.Verdict)
+	for i, line := range p.Evidence {
+		if i == mostEvidence {
+			out = append(out, "  …")
+			break
+		}
+		out = append(out, "  "+short(line, 160))
+	}
+	return append(out, more...)
+}
+
+// mostEvidence bounds the lines of a comment that a failure makes.
+const mostEvidence = 10
+
+// Minimised is what a shrink has said in the comment that it came to, or nothing.
+func (f *File) Minimised() string {
+	for _, line := range f.Comment {
+		if strings.HasPrefix(line, minimised) {
+			return line
+		}
+	}
+	return ""
+}
+
 // With is a copy of the file with another plan.
 func (f *File) With(p faults.Plan) *File {
 	c := *f
@@ -135,8 +166,16 @@ func (f *File) String() string {
 	for _, line := range f.Comment {
 		b.WriteString(strings.TrimRight("# "+line, " ") + "\n")
 	}
-	fmt.Fprintf(&b, "weir-scenario %d\nexpect %s\nscenario %s\nseed %#x\n", FileVersion, f.Expect, f.Scenario, f.Seed)
-	fmt.Fprintf(&b, "input records=%d fewer=%d\n", f.Records, f.Fewer)
+	word := "scenario"
+	if f.scenario.Test {
+		word = "test"
+	}
+	fmt.Fprintf(&b, "weir-scenario %d\nexpect %s\n%s %s\nseed %#x\n", FileVersion, f.Expect, word, f.Scenario, f.Seed)
+	fmt.Fprintf(&b, "input records=%d", f.Records)
+	if !f.scenario.Test {
+		fmt.Fprintf(&b, " fewer=%d", f.Fewer)
+	}
+	b.WriteByte('\n')
 	fmt.Fprintf(&b, "run horizon=%s kafka=%s", faults.Span(int64(f.Horizon)), f.Kafka)
 	if f.Lag > 0 {
 		fmt.Fprintf(&b, " lag=%s", faults.Span(int64(f.Lag)))

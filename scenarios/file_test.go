@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -71,11 +72,71 @@ func TestParseFileRefuses(t *testing.T) {
 		{"second missing", swap(t, two.String(), "processes-2", "#"), `the line "processes-2" is missing`},
 		{"shared node", swap(t, two.String(), "processes-2 coordinators=101", "processes-2 coordinators=1"), `node 1 is the first job's`},
 		{"no nodes", swap(t, good, "coordinators=1", "coordinators="), `is not a list of 1 to 16 different numbers`},
+		{"test", swap(t, good, "scenario linear", "test TestOrders"), `x:3: it is a run of test "TestOrders", which alone knows the job: repeat it in the folder of its package, go test -run '^TestOrders$' -weir.replay=FILE`},
+		{"scenario and test", good + "test TestOrders\n", `it is a run of test "TestOrders"`},
 		{"large", strings.Repeat("#\n", 1<<20), `too many for a scenario`},
 	} {
 		got, err := ParseFile("x", []byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "x:") {
 			t.Errorf("%s: read as %v, %v; want an error with %q", c.name, got != nil, err, c.says)
+		}
+	}
+}
+
+// orders is linear as a user's test, which has its own input.
+func orders() *Scenario {
+	s := linear()
+	s.Name, s.Test, s.Inputs[0].Records = "TestOrders/all", true, 12
+	return s
+}
+
+// A file of a test says so; it is the same run when the test reads it back, and nobody else can.
+func TestFileOfATest(t *testing.T) {
+	s := orders()
+	f, o := s.File(4, Options{Limit: faults.Full()})
+	if o.Verdict.Scope.Inputs != 12 || !strings.Contains(f.String(), "\ntest TestOrders/all\nseed 0x4\ninput records=12\nrun ") {
+		t.Errorf("%d inputs\n%s", o.Verdict.Scope.Inputs, f)
+	}
+	back, err := ParseTest("x", []byte(f.String()), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := back.Run(Watching{}); got.Run.Digest != o.Run.Digest || back.String() != f.String() {
+		t.Errorf("read back it is another run: %s\n%s", got.Message, back)
+	}
+	fewer := f.With(nil)
+	fewer.Records = 5
+	if o := fewer.Run(Watching{}); o.Verdict.Scope.Inputs != 5 || !o.Passed() {
+		t.Errorf("%d inputs, %s", o.Verdict.Scope.Inputs, o.Message)
+	}
+	other := orders()
+	other.Name = "TestOthers"
+	var named OtherTest
+	if _, err := ParseTest("x", []byte(f.String()), other); !errors.As(err, &named) || named != "TestOrders/all" {
+		t.Errorf("another test reads it: %v", err)
+	}
+	if got, want := RunPattern("TestX/it's.a_case"), `^TestX$/^it.s\.a_case$`; got != want {
+		t.Errorf("the pattern is %s, want %s", got, want)
+	}
+}
+
+func TestParseTestRefuses(t *testing.T) {
+	f, _ := orders().File(3, Options{})
+	good := f.String()
+	own, _ := linear().File(3, Options{})
+	for _, c := range []struct{ name, text, says string }{
+		{"own", own.String(), `x:3: it is a run of weir's own scenario linear, which weir repro FILE repeats, and not of test TestOrders/all`},
+		{"no name", swap(t, good, "test TestOrders/all", "test"), `x:3: "" is no name of a test, of 1 to 1000 bytes without spaces`},
+		{"long name", swap(t, good, "TestOrders/all", strings.Repeat("T", 1001)), `is no name of a test`},
+		{"both", good + "scenario linear\n", `it is a run of weir's own scenario`},
+		{"again", good + "test TestOrders/all\n", `"test" was said in line 3 already`},
+		{"none", swap(t, good, "test TestOrders/all\n", ""), `the line "test" is missing`},
+		{"parallelism", change(f, func(s *Setup) { s.Config.KeyGroups, s.Config.Parallelism = 2, 8 }), `has parallelism 8, above the 2 key groups`},
+		{"second job", good + "processes-2 coordinators=3 workers=3\n", `test TestOrders/all has one job`},
+		{"node of fault", good + "fault pause#1: node 77, at 3s\n", `there is no process 77; there are:`},
+	} {
+		if _, err := ParseTest("x", []byte(c.text), orders()); err == nil || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "x:") {
+			t.Errorf("%s: %v; want an error with %q", c.name, err, c.says)
 		}
 	}
 }
@@ -102,17 +163,28 @@ func FuzzParseFile(f *testing.F) {
 		s, _ := Named(name)
 		file, _ := s.File(5, Options{Limit: faults.Full()})
 		file.Plan = file.Plan[:3]
-		f.Add([]byte(file.String()))
+		f.Add([]byte(file.String()), false)
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		file, err := ParseFile("x", text)
+	test := orders()
+	file, _ := test.File(5, Options{Limit: faults.Full()})
+	file.Plan = file.Plan[:3]
+	f.Add([]byte(file.String()), true)
+	f.Add([]byte(strings.Replace(file.String(), "input records=12", "input records=3 fewer=2", 1)), true)
+	f.Add([]byte(strings.Replace(file.String(), "TestOrders/all", "Test'; Orders", 1)), false)
+	f.Add([]byte(strings.Replace(file.String(), "workers=11", "workers=11,12,13,14", 1)), true)
+	f.Fuzz(func(t *testing.T, text []byte, tested bool) {
+		parse := ParseFile
+		if tested {
+			parse = func(name string, text []byte) (*File, error) { return ParseTest(name, text, test) }
+		}
+		file, err := parse("x", text)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "x:") {
 				t.Fatal(err)
 			}
 			return
 		}
-		again, err := ParseFile("x", []byte(file.String()))
+		again, err := parse("x", []byte(file.String()))
 		if err != nil || again.String() != file.String() || !bytes.Equal([]byte(fmt.Sprint(again.Jobs)), []byte(fmt.Sprint(file.Jobs))) {
 			t.Fatalf("%q\nis written as\n%s\nand read as %v", text, file, err)
 		}

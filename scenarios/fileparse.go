@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,14 +24,41 @@ const (
 	mostWidth     = 64
 	mostIntervals = 10_000 // from the start to the horizon
 	mostComment   = 100    // lines
+	mostName      = 1000   // bytes
 )
 
-// ParseFile reads what File.String writes; name is told in errors, as name:line, with what is allowed.
+// ParseFile reads what File.String writes; name is told in errors, as name:line, with what is allowed. The run is one of
+// weir's own scenarios.
 func ParseFile(name string, text []byte) (*File, error) {
+	return parseFile(name, text, nil)
+}
+
+// ParseTest is ParseFile for a run of a user's test. If the file is of another one, the error wraps OtherTest.
+func ParseTest(name string, text []byte, test *Scenario) (*File, error) {
+	return parseFile(name, text, test)
+}
+
+// OtherTest is the name of the test that a file is of, if it is not the one that reads it.
+type OtherTest string
+
+func (o OtherTest) Error() string {
+	return fmt.Sprintf("it is a run of test %q, which alone knows the job: repeat it in the folder of its package, go test -run '%s' -weir.replay=FILE", string(o), RunPattern(string(o)))
+}
+
+// RunPattern is what go test -run takes for one test or subtest; it can stand between single quotes.
+func RunPattern(test string) string {
+	parts := strings.Split(test, "/")
+	for i := range parts {
+		parts[i] = "^" + strings.ReplaceAll(regexp.QuoteMeta(parts[i]), "'", ".") + "$"
+	}
+	return strings.Join(parts, "/")
+}
+
+func parseFile(name string, text []byte, test *Scenario) (*File, error) {
 	if len(text) > mostBytes {
 		return nil, fmt.Errorf("%s: %d bytes are too many for a scenario, of at most %d", name, len(text), mostBytes)
 	}
-	r := &fileReader{f: &File{}, at: make(map[string]int), ids: make(map[faults.ID]bool)}
+	r := &fileReader{f: &File{Fewer: 1}, test: test, at: make(map[string]int), ids: make(map[faults.ID]bool)}
 	for line := range strings.Lines(string(text)) {
 		r.line++
 		if err := r.read(strings.TrimSpace(line)); err != nil {
@@ -46,6 +74,7 @@ func ParseFile(name string, text []byte) (*File, error) {
 // fileReader reads a file line by line.
 type fileReader struct {
 	f        *File
+	test     *Scenario // whose file it must be, or nil
 	scenario *Scenario
 	line     int
 	at       map[string]int // the line of each word
@@ -57,7 +86,7 @@ type fileReader struct {
 
 // fileWords are the words that begin a line.
 func fileWords() []string {
-	return []string{"weir-scenario", "expect", "scenario", "seed", "input", "run", "processes", "config", "processes-2", "config-2", "fault"}
+	return []string{"weir-scenario", "expect", "scenario", "test", "seed", "input", "run", "processes", "config", "processes-2", "config-2", "fault"}
 }
 
 func (r *fileReader) read(line string) error {
@@ -97,10 +126,12 @@ func (r *fileReader) word(word, rest string) error {
 		return r.expect(rest)
 	case "scenario":
 		return r.named(rest)
+	case "test":
+		return r.tested(rest)
 	case "seed":
 		return readSeed(rest, &f.Seed)
 	case "input":
-		return fields(rest, []pair{{"records", number(&f.Records, 1, mostRecords), true}, {"fewer", number(&f.Fewer, 1, 1000), true}})
+		return fields(rest, []pair{{"records", number(&f.Records, 1, mostRecords), true}, {"fewer", number(&f.Fewer, 1, 1000), false}})
 	case "run":
 		return fields(rest, []pair{
 			{"horizon", span(&f.Horizon, protocol.Millisecond), true}, {"kafka", release(&f.Kafka), true}, {"lag", span(&f.Lag, 1), false},
@@ -142,6 +173,9 @@ func (r *fileReader) expect(text string) error {
 
 func (r *fileReader) named(name string) error {
 	s, ok := Named(name)
+	if ok && r.test != nil {
+		return fmt.Errorf("it is a run of weir's own scenario %s, which weir repro FILE repeats, and not of test %s", name, r.test.Name)
+	}
 	if !ok {
 		var names []string
 		for _, s := range All() {
@@ -149,7 +183,25 @@ func (r *fileReader) named(name string) error {
 		}
 		return fmt.Errorf("there is no scenario %q; there are: %s", name, strings.Join(names, " "))
 	}
-	r.f.Scenario, r.f.scenario, r.scenario = name, s, s
+	return r.bind(s)
+}
+
+// tested binds a file to the test that reads it, which alone knows the job.
+func (r *fileReader) tested(name string) error {
+	if name == "" || len(name) > mostName || strings.ContainsAny(name, " \t") {
+		return fmt.Errorf("%.40q is no name of a test, of 1 to %d bytes without spaces", name, mostName)
+	}
+	if r.test == nil || r.test.Name != name {
+		return OtherTest(name)
+	}
+	return r.bind(r.test)
+}
+
+func (r *fileReader) bind(s *Scenario) error {
+	if r.scenario != nil {
+		return fmt.Errorf("a file is of one run: this is the second scenario or test that is named")
+	}
+	r.f.Scenario, r.f.scenario, r.scenario = s.Name, s, s
 	return nil
 }
 
@@ -362,13 +414,21 @@ func configFields(c *protocol.Config) []configField {
 	}
 }
 
+// subject is the word that has named what the file is a run of.
+func (r *fileReader) subject() string {
+	if r.test != nil {
+		return "test"
+	}
+	return "scenario"
+}
+
 // complete checks what the lines say together, and returns the line that is to blame.
 func (r *fileReader) complete() (line int, err error) {
-	needed := []string{"weir-scenario", "expect", "scenario", "seed", "input", "run", "processes", "config"}
+	needed := []string{"weir-scenario", "expect", r.subject(), "seed", "input", "run", "processes", "config"}
 	if r.scenario != nil && r.scenario.Second != nil {
 		needed = append(needed, "processes-2", "config-2")
 	} else if at := max(r.at["processes-2"], r.at["config-2"]); at > 0 {
-		return at, fmt.Errorf("scenario %s has one job", r.f.Scenario)
+		return at, fmt.Errorf("%s %s has one job", r.subject(), r.f.Scenario)
 	}
 	for _, word := range needed {
 		if r.at[word] == 0 {
@@ -421,7 +481,7 @@ func (r *fileReader) checkWhole() (line int, err error) {
 		}
 	}
 	if r.f.Stop > 0 && r.scenario.Finishes {
-		return r.at["run"], fmt.Errorf("stop: scenario %s ends by itself", r.f.Scenario)
+		return r.at["run"], fmt.Errorf("stop: %s %s ends by itself", r.subject(), r.f.Scenario)
 	}
 	for i := range r.f.Plan {
 		if err := r.checkFault(&r.f.Plan[i]); err != nil {

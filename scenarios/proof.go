@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"weir/checker"
@@ -20,12 +21,12 @@ type Proof struct {
 	Observed string
 }
 
-// model is the oracle's own reading of the job.
-func (s *Scenario) model() checker.Spec {
-	if s.Judge != nil && s.Name == AccessLog().Name {
-		return AccessLogSpec()
+// readings are the oracle's own, of a history.
+func (s *Scenario) readings(h *checker.History) []Reading {
+	if s.Readings != nil {
+		return s.Readings(h)
 	}
-	return s.Spec
+	return []Reading{{*h, s.Spec}}
 }
 
 // proof says what is wrong with an outcome.
@@ -57,8 +58,11 @@ func (s *Scenario) proof(o *Outcome) Proof {
 		}
 		p.Evidence = append(p.Evidence, fmt.Sprintf("%s at %s by %s: %s/%d offset %d", verb, seconds(v.Return), v.Reader, v.Topic, v.Partition, v.Offset))
 	}
-	spec := s.model()
-	p.values(&h, &spec, f)
+	for _, r := range s.readings(&h) {
+		if p.Model == "" {
+			p.Model, p.Observed = values(&r.History, &r.Spec, f)
+		}
+	}
 	return p
 }
 
@@ -123,17 +127,16 @@ func inputValue(h *checker.History, c checker.Cause) string {
 	return "not found"
 }
 
-// values says what the model has and what was seen, of the key or the effect concerned.
-func (p *Proof) values(h *checker.History, spec *checker.Spec, f *checker.Failure) {
+// values says what the model has and what was seen, of the key or the effect concerned; nothing of what is not there at all.
+func values(h *checker.History, spec *checker.Spec, f *checker.Failure) (model, observed string) {
 	for i := range spec.Folds {
 		if fold := &spec.Folds[i]; f.Key != "" && f.ID == "" && strings.Contains(f.Text, fold.Topic) {
 			want, got := folded(h, fold, f.Key), seenOf(h, fold, f.Key)
-			p.Model, p.Observed = sideBySide(want, got)
-			return
+			return sideBySide(want, got)
 		}
 	}
 	if f.ID == "" || spec.Observe == nil || f.Kind == checker.Reordered { // each is there once: the evidence has the order
-		return
+		return "", ""
 	}
 	var want, got []string
 	for i := range h.Inputs {
@@ -150,7 +153,10 @@ func (p *Proof) values(h *checker.History, spec *checker.Spec, f *checker.Failur
 			got = append(got, fmt.Sprintf("%s/%d offset %d", r.topic, r.partition, r.Offset))
 		}
 	}
-	p.Model, p.Observed = cmp.Or(strings.Join(want, ", "), "nothing"), cmp.Or(strings.Join(got, ", "), "nothing")
+	if len(want)+len(got) == 0 {
+		return "", ""
+	}
+	return cmp.Or(strings.Join(want, ", "), "nothing"), cmp.Or(strings.Join(got, ", "), "nothing")
 }
 
 // folded is the values of a key as the model has them, in the order in which its inputs were appended.
@@ -205,8 +211,19 @@ func records(h *checker.History, topic string) (out []outputRecord) {
 	})
 }
 
-// mostValues bounds the values shown of a list.
-const mostValues = 10
+// Bounds of the values shown of a list.
+const (
+	mostValues = 10
+	mostValue  = 60 // bytes of each
+)
+
+// readable is a value as it is, if it can be printed on a line and is short.
+func readable(v string) string {
+	if len(v) > mostValue || v == "" || strings.ContainsFunc(v, func(c rune) bool { return !strconv.IsPrint(c) }) {
+		return fmt.Sprintf("%.*q", mostValue, v)
+	}
+	return v
+}
 
 // sideBySide are two lists around their first difference.
 func sideBySide(want, got []string) (string, string) {
@@ -221,7 +238,10 @@ func sideBySide(want, got []string) (string, string) {
 			text = "… "
 		}
 		upTo := min(len(list), from+mostValues)
-		text += strings.Join(list[min(from, len(list)):upTo], " ")
+		for _, v := range list[min(from, len(list)):upTo] {
+			text += readable(v) + " "
+		}
+		text = strings.TrimSuffix(text, " ")
 		if upTo < len(list) {
 			text += " …"
 		}

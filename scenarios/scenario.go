@@ -13,6 +13,8 @@ import (
 type Scenario struct {
 	Name  string
 	About string // one line
+	// Test says that it is a user's test, of that name: files of its runs say so, and only that test can run them.
+	Test bool
 
 	Factory func() *weir.Job
 	// Second, unless nil, is a job that reads what the first one writes.
@@ -38,6 +40,14 @@ type Scenario struct {
 	Spec         checker.Spec
 	// Judge judges what was seen; nil: the checker does, by Spec.
 	Judge func(*checker.History) checker.Verdict
+	// Readings is what Judge holds against what, for explanations; nil: all against Spec.
+	Readings func(*checker.History) []Reading
+}
+
+// Reading is what was seen, or a part of it, and what is expected of it.
+type Reading struct {
+	History checker.History
+	Spec    checker.Spec
 }
 
 // Second is a second job on the same broker, with processes, a configuration and a bucket of its own.
@@ -52,7 +62,7 @@ type Input struct {
 	// Make is the value of record i; key is a drawn number.
 	Make func(i, key int) []byte
 	Keys int // numbers drawn for key, from 0
-	// Records is how many there are; zero: drawn, as many for each input.
+	// Records is how many there are at most; zero: drawn, as many for each input. A file may ask for fewer.
 	Records int
 	// Key, if set, is the key of record i. Records of one key are in one partition; those whose key is nil are in any.
 	Key func(i int) []byte

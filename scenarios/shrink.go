@@ -16,11 +16,25 @@ type Shrink struct {
 	Best *File
 	// Runs counts executions; there are at most Most.
 	Runs, Most int
+	// Over, unless nil, says that there is no more time.
+	Over func() bool
 	// Passes say what each pass came to.
 	Passes []Pass
 
+	first    *File // in which every fault is explicit
 	accepted int
 }
+
+// minimised begins the line that says what a shrink came to, also in a file's comment.
+const minimised = "minimised: "
+
+// String says what it came to, in one line.
+func (s *Shrink) String() string {
+	a, b := s.first, s.Best
+	return fmt.Sprintf(minimised+"faults %d -> %d, records %d -> %d, horizon %s -> %s (%s)", len(a.Plan), len(b.Plan), a.Records, b.Records, brief(a.Horizon), brief(b.Horizon), many(s.Runs, "run"))
+}
+
+func (s *Shrink) over() bool { return s.Runs >= s.Most || s.Over != nil && s.Over() }
 
 // Pass is one way of making a file smaller, and what it came to.
 type Pass struct {
@@ -39,6 +53,7 @@ func NewShrink(f *File, most int) (*Shrink, error) {
 	}
 	s.Best = f.With(o.Run.Plan)
 	s.Best.Expect = o.Sort()
+	s.first = s.Best
 	return s, nil
 }
 
@@ -48,7 +63,7 @@ func NewShrink(f *File, most int) (*Shrink, error) {
 func (s *Shrink) try(c *File) bool { return s.tryAs(c, true) }
 
 func (s *Shrink) tryAs(c *File, lenient bool) bool {
-	if s.Runs >= s.Most {
+	if s.over() {
 		return false
 	}
 	s.Runs++
@@ -63,16 +78,28 @@ func (s *Shrink) tryAs(c *File, lenient bool) bool {
 
 // Check replays the smallest file as it stands and says what is wrong with it, if anything is.
 func (s *Shrink) Check() error {
-	back, err := ParseFile("smallest", []byte(s.Best.String()))
+	back, err := s.Best.reread()
 	if err != nil {
 		return err
 	}
-	back.scenario = s.Best.scenario
 	o := back.Run(Watching{})
 	if o.Sort() != s.Best.Expect || len(o.Run.Missed) > 0 {
 		return fmt.Errorf("the smallest file comes out as %q, not %q; did not strike: %v", o.Sort(), s.Best.Expect, o.Run.Missed)
 	}
 	return nil
+}
+
+// reread is the file as its text says it.
+func (f *File) reread() (*File, error) {
+	var test *Scenario
+	if f.scenario.Test {
+		test = f.scenario
+	}
+	back, err := ParseTest("smallest", []byte(f.String()), test)
+	if err == nil {
+		back.scenario = f.scenario
+	}
+	return back, err
 }
 
 // Run makes the file smaller until nothing helps any more, in this order: families of faults, faults, horizon, records,
@@ -140,7 +167,7 @@ func (s *Shrink) ddmin() {
 			parts = max(2, parts-1)
 			continue
 		}
-		if parts == n || s.Runs >= s.Most {
+		if parts == n || s.over() {
 			return
 		}
 		parts *= 2

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"weir/faults"
 	"weir/reports"
@@ -24,20 +25,31 @@ func explain(args []string, stdout, stderr io.Writer) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	st := f.Explain()
+	st := f.Explain(nil)
 	if st.Outcome.Passed() {
 		fmt.Fprintf(stdout, "PASS: there is nothing to explain: %d inputs, %d outputs judged, %d of %d faults struck\n",
 			st.Outcome.Verdict.Scope.Inputs, st.Outcome.Verdict.Scope.Records, len(f.Plan)-len(st.Outcome.Run.Missed), len(f.Plan))
 		return code5(&st.Outcome), nil
 	}
-	x := explanation(st, f, run.file)
-	x.Shrunk, x.File = told, f.With(f.Plan).String()
 	if *markdown {
-		x.Markdown(stdout)
+		f.Comment = nil // the page says it
+		fmt.Fprint(stdout, st.Markdown(told, again(run.file)))
 	} else {
-		x.Text(stdout)
+		fmt.Fprintf(stdout, "--- FAIL: %s (%s)\n", f.Scenario, filepath.Base(run.file))
+		for line := range strings.Lines(st.Text(told, again(run.file))) {
+			fmt.Fprintln(stdout, strings.TrimRight("    "+line, " \n"))
+		}
 	}
 	return max(code5(&st.Outcome), 1), nil
+}
+
+// again is what repeats a file.
+func again(name string) []string {
+	list := []string{"again       go run ./cmd/weir repro " + name, "every step  go run ./cmd/weir repro --trace " + name}
+	if _, err := os.Stat(name); err == nil {
+		list = append(list, "keep        mv "+name+" scenarios/regressions/   (runs first in every sweep and in go test)")
+	}
+	return list
 }
 
 // code5 is the exit code of a run of a file: a fault that no longer strikes comes first.
@@ -55,59 +67,27 @@ func code5(o *scenarios.Outcome) int {
 
 // explained is the file to explain, and what a shrink of it came to. What a seed came to is saved, so that it can be
 // repeated.
-func (r *seedOrFile) explained() (f *scenarios.File, told string, err error) {
+func (r *seedOrFile) explained() (f *scenarios.File, told []string, err error) {
 	if r.file != "" {
 		f, err = readFile(r.file)
-		if err == nil && len(f.Comment) > 0 {
-			told = minimised(f.Comment)
+		if err == nil && f.Minimised() != "" {
+			told = []string{f.Minimised()}
 		}
 		return f, told, err
 	}
 	list, err := named(r.scenario)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	f, o := list[0].File(uint64(r.seed), scenarios.Options{Limit: faults.Full()})
 	if o.Passed() || o.Unknown {
-		return f, "", nil
+		return f, nil, nil
 	}
-	s, told, err := shrunk(f, mostShrinkRuns)
+	s, err := shrunk(f, mostShrinkRuns)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	o = s.Best.Run(scenarios.Watching{})
 	r.file = filepath.Join(savedIn, fmt.Sprintf("%s-%s.min%s", r.scenario, hex(uint64(r.seed)), scenarioExt))
-	return s.Best, told, writeFile(r.file, s.Best, words(&o, told))
-}
-
-// explanation is a story for the reports.
-func explanation(st *scenarios.Story, f *scenarios.File, name string) *reports.Explanation {
-	o := &st.Outcome
-	x := &reports.Explanation{
-		Title: st.Proof.Verdict, Evidence: st.Proof.Evidence, Model: st.Proof.Model, Observed: st.Proof.Observed,
-		Subject: fmt.Sprintf("%s (%s): %d steps, %s of virtual time, %d checkpoints sealed, %d faults", f.Scenario, filepath.Base(name), o.Run.Steps,
-			reports.Seconds(int64(o.Run.Virtual)), o.Run.Sealed, len(o.Run.Plan)),
-	}
-	for _, t := range st.Events {
-		x.Events = append(x.Events, reports.ExplainedEvent{Step: t.Step, At: reports.Seconds(int64(t.At)), Where: t.Where, What: t.What, Fault: t.Fault, Apart: t.Apart})
-	}
-	if st.Needs == nil {
-		for i := range f.Plan {
-			x.Faults = append(x.Faults, reports.ExplainedFault{Fault: f.Plan[i].String()})
-		}
-	}
-	for _, n := range st.Needs {
-		x.Faults = append(x.Faults, reports.ExplainedFault{Fault: n.Fault.String(), Without: n.Without, Needed: n.Without != f.Expect && n.Without != o.Sort()})
-	}
-	if st.Nearest >= 0 {
-		x.Nearest = fmt.Sprintf("without %v; it parts at step %d (%s): %s", st.Needs[st.Nearest].Fault.ID, st.Apart.Step, reports.Seconds(int64(st.Apart.At)), st.Apart.Where+" "+st.Apart.What)
-	}
-	for i := range o.Run.Missed {
-		x.Missed = append(x.Missed, o.Run.Missed[i].String())
-	}
-	x.Again = []string{"again    go run ./cmd/weir repro " + name, "every step  go run ./cmd/weir repro --trace " + name}
-	if _, err := os.Stat(name); err == nil {
-		x.Again = append(x.Again, "keep     mv "+name+" scenarios/regressions/   (runs first in every sweep and in go test)")
-	}
-	return x
+	return s.Best, []string{s.String()}, writeFile(r.file, s.Best, s.Best.Words(&o, s.String()))
 }

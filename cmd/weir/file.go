@@ -17,16 +17,6 @@ const (
 	savedIn = "weir-failures"
 )
 
-// minimised is the line in which a shrink has said what it came to.
-func minimised(comment []string) string {
-	for _, line := range comment {
-		if strings.HasPrefix(line, "minimised: ") {
-			return line
-		}
-	}
-	return ""
-}
-
 // fileArgs parses flags before and behind one file's name, which may be missing.
 func fileArgs(fs *flag.FlagSet, args []string) (name string, err error) {
 	for i, a := range args {
@@ -70,27 +60,6 @@ func writeFile(name string, f *scenarios.File, comment []string) error {
 		return err
 	}
 	return os.WriteFile(name, []byte(f.String()), 0o644)
-}
-
-// words is what a failure says, as comments: the first lines of it.
-func words(o *scenarios.Outcome, more ...string) (out []string) {
-	head := o.Sort()
-	if !o.Passed() {
-		head += ":"
-	}
-	out = append(out, head)
-	for line := range strings.Lines(o.Message) {
-		if len(out) == 12 {
-			out = append(out, "…")
-			break
-		}
-		line = strings.TrimRight(line, "\n")
-		if len(line) > 160 {
-			line = line[:160] + "…"
-		}
-		out = append(out, "  "+line)
-	}
-	return append(out, more...)
 }
 
 // seedOrFile are the flags of commands that take a run: a file, or a scenario and a seed.

@@ -135,7 +135,7 @@ func (h *hunt) save(r *reports.Hunt, dir string) error {
 		}
 		file, o := s.File(uint64(at), h.options)
 		name := filepath.Join(dir, fmt.Sprintf("%s-%s%s", f.Scenario, f.Seed, scenarioExt))
-		if err := writeFile(name, file, words(&o, "", f.Repro)); err != nil {
+		if err := writeFile(name, file, file.Words(&o, "", f.Repro)); err != nil {
 			return fmt.Errorf("save a failure: %w; name another folder with --save, or none", err)
 		}
 		f.Saved = name

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
-	"weir/reports"
 	"weir/scenarios"
 )
 
@@ -32,7 +30,7 @@ func shrink(args []string, stdout, stderr io.Writer) (int, error) {
 	if *out == "" {
 		*out = strings.TrimSuffix(name, scenarioExt) + ".min" + scenarioExt
 	}
-	s, told, err := shrunk(f, *most)
+	s, err := shrunk(f, *most)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
@@ -42,25 +40,19 @@ func shrink(args []string, stdout, stderr io.Writer) (int, error) {
 		}
 	}
 	o := s.Best.Run(scenarios.Watching{})
-	if err := writeFile(*out, s.Best, words(&o, told)); err != nil {
+	if err := writeFile(*out, s.Best, s.Best.Words(&o, s.String())); err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(stdout, "%s\n  %s\n  explain: go run ./cmd/weir explain %s\n", told, *out, *out)
+	fmt.Fprintf(stdout, "%s\n  %s\n  explain: go run ./cmd/weir explain %s\n", s, *out, *out)
 	return 0, nil
 }
 
-// shrunk is the smallest file that was found, and how it compares, in words.
-func shrunk(f *scenarios.File, most int) (*scenarios.Shrink, string, error) {
-	began := time.Now()
+// shrunk is a shrink that has come to its end.
+func shrunk(f *scenarios.File, most int) (*scenarios.Shrink, error) {
 	s, err := scenarios.NewShrink(f, most)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	before := len(s.Best.Plan)
 	s.Run()
-	if err := s.Check(); err != nil {
-		return nil, "", err
-	}
-	return s, fmt.Sprintf("minimised: faults %d -> %d, records %d -> %d, horizon %s -> %s (%d runs, %.1f s)", before, len(s.Best.Plan), f.Records, s.Best.Records,
-		reports.Seconds(int64(f.Horizon)), reports.Seconds(int64(s.Best.Horizon)), s.Runs, time.Since(began).Seconds()), nil
+	return s, s.Check()
 }
