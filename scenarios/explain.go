@@ -54,7 +54,7 @@ const (
 	MostTurns     = 30 // with those of the passing run
 	mostInstead   = 6
 	mostLeftOut   = 40 // faults
-	mostTimesTold = 2
+	mostTimesTold = 3
 	mostRecorded  = 1 << 20
 )
 
@@ -308,24 +308,47 @@ func together(all []Turn) (out []Turn) {
 	return out
 }
 
-// once tells what comes again and again once, with how often it came.
+// once tells of what comes again and again between two faults, but for its numbers, the first time and the last two, with
+// how often it came in between.
 func once(all []Turn) (out []Turn) {
-	type who struct{ where, what string }
-	first, times := make(map[who]int), make(map[who]int)
-	for _, t := range all {
-		w := who{t.Where, t.What}
-		if times[w]++; t.Fault || t.Apart || times[w] <= mostTimesTold {
-			first[w] = len(out)
-			out = append(out, t)
+	from := 0
+	for i := range all {
+		if all[i].Fault || all[i].Apart {
+			out = append(append(out, thinned(all[from:i])...), all[i])
+			from = i + 1
 		}
 	}
-	for i := range out {
-		w := who{out[i].Where, out[i].What}
-		if n := times[w]; n > mostTimesTold && first[w] == i && !out[i].Fault && !out[i].Apart {
-			out[i].What = fmt.Sprintf("(and %d times more) %s", n-mostTimesTold, out[i].What)
+	return append(out, thinned(all[from:])...)
+}
+
+func thinned(all []Turn) (out []Turn) {
+	type who struct{ where, what string }
+	times, at := make(map[who]int), make(map[who]int)
+	keys := make([]who, len(all))
+	for i, t := range all {
+		keys[i] = who{t.Where, strings.Map(undigit, t.What)}
+		times[keys[i]]++
+	}
+	for i, t := range all {
+		n := times[keys[i]]
+		at[keys[i]]++
+		switch left := n - at[keys[i]]; {
+		case n > mostTimesTold && at[keys[i]] > 1 && left > 1:
+			continue
+		case n > mostTimesTold && left == 1:
+			t.What = fmt.Sprintf("(%d more in between) %s", n-mostTimesTold, t.What)
 		}
+		out = append(out, t)
 	}
 	return out
+}
+
+// undigit makes events that differ in their numbers one.
+func undigit(c rune) rune {
+	if c >= '0' && c <= '9' {
+		return -1
+	}
+	return c
 }
 
 // faultText is a fault of the trace in the plan's words.

@@ -15,9 +15,11 @@ import (
 	"weir/sim/broker"
 )
 
+// MostBytes is how long a file may be.
+const MostBytes = 1 << 20
+
 // Bounds of what a file may ask for: strangers write some.
 const (
-	mostBytes     = 1 << 20
 	mostFaults    = 10_000
 	mostRecords   = 10_000
 	mostNodes     = 16
@@ -55,8 +57,8 @@ func RunPattern(test string) string {
 }
 
 func parseFile(name string, text []byte, test *Scenario) (*File, error) {
-	if len(text) > mostBytes {
-		return nil, fmt.Errorf("%s: %d bytes are too many for a scenario, of at most %d", name, len(text), mostBytes)
+	if len(text) > MostBytes {
+		return nil, fmt.Errorf("%s: %d bytes are too many for a scenario, of at most %d", name, len(text), MostBytes)
 	}
 	r := &fileReader{f: &File{Fewer: 1}, test: test, at: make(map[string]int), ids: make(map[faults.ID]bool)}
 	for line := range strings.Lines(string(text)) {

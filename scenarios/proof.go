@@ -10,6 +10,7 @@ import (
 
 	"weir/checker"
 	"weir/faults"
+	"weir/protocol"
 	"weir/sim"
 )
 
@@ -41,10 +42,9 @@ func (s *Scenario) proof(o *Outcome) Proof {
 		tally = append(tally, fmt.Sprintf("%d %v", t.N, t.Kind))
 	}
 	f := &o.Verdict.Failures[0]
-	p := Proof{Verdict: "exactly-once is violated: " + strings.Join(tally, ", ") + fmt.Sprintf(", of %d inputs", o.Verdict.Scope.Inputs)}
+	p := Proof{Verdict: "exactly-once is violated: " + strings.Join(tally, ", ") + fmt.Sprintf(", in a run of %d inputs", o.Verdict.Scope.Inputs)}
 	if stuck {
-		p = worldProof(o)
-		p.Verdict = fmt.Sprintf("the job is stuck: it had time until %s, and then there were %s, of %d inputs", seconds(int64(o.Run.Failure.At)), strings.Join(tally, ", "), o.Verdict.Scope.Inputs)
+		p.Verdict += fmt.Sprintf(", though the run waited for more until %s", seconds(int64(o.Run.Failure.At)))
 	}
 	p.Evidence = append(p.Evidence, f.Kind.String()+": "+f.Text)
 	h := o.Run.History.Checker(true)
@@ -57,6 +57,10 @@ func (s *Scenario) proof(o *Outcome) Proof {
 			verb = "missed"
 		}
 		p.Evidence = append(p.Evidence, fmt.Sprintf("%s at %s by %s: %s/%d offset %d", verb, seconds(v.Return), v.Reader, v.Topic, v.Partition, v.Offset))
+	}
+	if stuck {
+		why, _, _ := strings.Cut(o.Run.Failure.Text, "\n")
+		p.Evidence = append(p.Evidence, "and the run did not come to its end: "+why)
 	}
 	for _, r := range s.readings(&h) {
 		if p.Model == "" {
@@ -86,6 +90,9 @@ func inWords(f *sim.Failure) string {
 	case "stuck":
 		return "the job is stuck: it does not come to an end, or does not seal a checkpoint"
 	case "verdict":
+		if f.Name == protocol.Exhausted.String() {
+			return "the job gave up: it restarted again and again, and nothing came of it"
+		}
 		return "the job ended as it should not: " + f.Name
 	case "panic":
 		return "a machine panics"

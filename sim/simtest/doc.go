@@ -21,16 +21,22 @@
 //	-weir.seed=0x2a       WEIR_SEED=0x2a       this seed only, decimal or hex
 //	-weir.seeds=10000     WEIR_SEEDS=10000     so many seeds per test; a fifth of the default with -short
 //	-weir.time=10m        WEIR_TIME=10m        as many seeds per test as there is time for
-//	-weir.replay=FILE     WEIR_REPLAY=FILE     this fail file only; all: those of the test
-//	-weir.strict=true     WEIR_STRICT=true     fail if something that [Sometimes] names was never reached, or a fault never struck
-//	-weir.shrinktime=1m   WEIR_SHRINKTIME=1m   how long to look for fewer faults that fail; 5s without it
+//	-weir.replay=FILE     WEIR_REPLAY=FILE     this scenario file only; all: those that the test keeps
+//	-weir.strict=true     WEIR_STRICT=true     fail if something that [Sometimes] names was never reached, a fault never struck, or a file is stale
+//	-weir.shrinktime=1m   WEIR_SHRINKTIME=1m   how long to make a failure smaller, and to explain it; 5s each without it
 //
-// # Fail files
+// # Scenario files
 //
-// A seed that fails is run again with fewer and fewer of its faults. What it needs is told, and kept in a file under
-// testdata/weir/<Test>/, which the test runs first from then on, until it passes; then that is told. Whoever changes the
-// job such that the named faults no longer strike is told that too: the file then shows nothing. What else the seed
-// draws, such as when the input comes, stays as it is.
+// A seed that fails is run again with fewer faults, less input, fewer processes and rounder times, as long as it fails in
+// the same way. What is left is told as a story, beside how the run should have gone, and is kept in a scenario file under
+// testdata/weir/<Test>/, which the test runs first from then on, until it passes; then that is told. The file is text: the
+// cluster, how many records of each input come, and each fault by its place in the run, such as
+//
+//	fault crash-worker#0: node 1, after coordinator Sealed(checkpoint 1) from counts[0]
+//
+// so that it still means the same after most changes of the job. A file of which a fault no longer strikes shows nothing:
+// that is told as STALE, and fails the test if the file was asked for by -weir.replay, or with -weir.strict. A file that
+// is mended and kept may say "expect pass" in place of what it failed with.
 //
 // # Determinism
 //

@@ -2,12 +2,15 @@ package simtest
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"strconv"
 	"testing"
 	"time"
+
+	"weir/scenarios"
 )
 
 const (
@@ -32,9 +35,9 @@ func init() {
 	flag.String(seedFlag, "", "simtest: run this seed only, decimal or 0x hex (or "+seedEnv+")")
 	flag.String(seedsFlag, "", "simtest: seeds of each test (or "+seedsEnv+")")
 	flag.String(timeFlag, "", "simtest: run seeds of each test for so long, such as 10m, however many they are (or "+timeEnv+")")
-	flag.String(replayFlag, "", "simtest: run this fail file only, or all of the test's (or "+replayEnv+")")
-	flag.String(strictFlag, "", "simtest: true fails a test that never reached what Sometimes names, or a fault that may strike (or "+strictEnv+")")
-	flag.String(shrinkFlag, "", "simtest: how long to look for fewer faults that fail, 5s without it (or "+shrinkEnv+")")
+	flag.String(replayFlag, "", "simtest: run this scenario file only, or all that the test keeps (or "+replayEnv+")")
+	flag.String(strictFlag, "", "simtest: true fails a test that never reached what Sometimes names, or a fault that may strike, or keeps a stale file (or "+strictEnv+")")
+	flag.String(shrinkFlag, "", "simtest: how long to make a failure smaller, 5s without it (or "+shrinkEnv+")")
 }
 
 // setting is what a flag says or, if it is not given, its twin in the environment; by is which of them.
@@ -51,7 +54,7 @@ type choice struct {
 	seeds  int           // zero with a time, or with files only
 	time   time.Duration // zero: so many seeds
 	strict bool
-	files  []*failFile // first
+	files  []kept // first
 }
 
 // choose reads the flags.
@@ -68,7 +71,7 @@ func (c *check) choose() (p choice, err error) {
 		}
 	}
 	if text, by := setting(replayFlag, replayEnv); text != "" {
-		p.time, p.strict = 0, false
+		p.time, p.strict = 0, true // what is asked for must show something
 		p.files, err = c.chosen(text, by)
 		return p, err
 	}
@@ -83,7 +86,7 @@ func (c *check) choose() (p choice, err error) {
 		p.seeds = 0
 	}
 	if err == nil {
-		p.files, err = failsOf(c.t.Name())
+		p.files, err = c.keptOnes()
 	}
 	return p, err
 }
@@ -102,17 +105,20 @@ func (c *check) number() (n int, err error) {
 	return n, nil
 }
 
-// chosen is the fail files that -weir.replay names; a test that it does not name is skipped.
-func (c *check) chosen(text, by string) (files []*failFile, err error) {
+// chosen is the files that -weir.replay names; a test that it does not name is skipped.
+func (c *check) chosen(text, by string) (files []kept, err error) {
+	var other scenarios.OtherTest
 	if text == "all" {
-		files, err = failsOf(c.t.Name())
-	} else if f, wrong := readFail(text); wrong != nil {
+		files, err = c.keptOnes()
+	} else if k, wrong := c.read(text); errors.As(wrong, &other) {
+		c.t.Skipf("%s=%s is a run of test %s", by, text, other)
+	} else if wrong != nil {
 		err = fmt.Errorf("%s: %w", by, wrong)
-	} else if f.test == c.t.Name() {
-		files = append(files, f)
+	} else {
+		files = append(files, k)
 	}
 	if err == nil && len(files) == 0 {
-		c.t.Skipf("%s=%s names no fail file of this test", by, text)
+		c.t.Skipf("%s=%s: this test keeps no file", by, text)
 	}
 	return files, err
 }

@@ -72,7 +72,7 @@ func set(t *testing.T, name, text string) {
 func TestCommandOfASubtest(t *testing.T) {
 	f := failure{name: "TestX/a_case"}
 	f.Seed = 1 << 63
-	if got, want := f.command(), `go test ./sim/simtest -run '^TestX$/^a_case$' -weir.seed=0x8000000000000000`; got != want {
+	if got, want := f.again()[0], `again  go test ./sim/simtest -run '^TestX$/^a_case$' -weir.seed=0x8000000000000000`; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 	t.Chdir("../..")

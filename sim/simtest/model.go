@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"weir/checker"
+	"weir/scenarios"
 )
 
 // A Model says what the records of an input topic must lead to in an output topic. Its functions are pure, and written
@@ -81,8 +82,8 @@ func (m Model) parts(in Record) []Record {
 // partOf makes room between the offsets of inputs for the parts of each.
 const partOf = 1 << 20
 
-// judge judges one output topic, with every part of an input as an input of its own.
-func (m Model) judge(topic string, h *checker.History) checker.Verdict {
+// reading is what was seen of one output topic, with every part of an input as an input of its own.
+func (m Model) reading(topic string, h *checker.History) scenarios.Reading {
 	own := checker.History{Complete: h.Complete}
 	for _, in := range h.Inputs {
 		at := in.Offset * partOf
@@ -96,7 +97,13 @@ func (m Model) judge(topic string, h *checker.History) checker.Verdict {
 			own.Fetches = append(own.Fetches, f)
 		}
 	}
-	v := checker.Check(&own, m.spec(topic))
+	return scenarios.Reading{History: own, Spec: m.spec(topic)}
+}
+
+// judge judges one output topic.
+func (m Model) judge(topic string, h *checker.History) checker.Verdict {
+	r := m.reading(topic, h)
+	v := checker.Check(&r.History, r.Spec)
 	for _, f := range v.Failures {
 		for i := range f.Inputs {
 			f.Inputs[i].Offset /= partOf

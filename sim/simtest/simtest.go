@@ -37,16 +37,20 @@ const (
 func Check(t testing.TB, factory func() *weir.Job, opts ...Option) {
 	t.Helper()
 	c := &check{t: t, seeds: defaultSeeds, limit: faults.Full(), scenario: scenarios.Scenario{
-		Name: t.Name(), Factory: factory, Partitions: defaultPartitions, Parallelism: 2, RestartLimit: restartLimit,
+		Name: t.Name(), Test: true, Factory: factory, Partitions: defaultPartitions, Parallelism: 2, RestartLimit: restartLimit,
 	}}
 	for _, set := range opts {
 		set(c)
 	}
-	plan, err := c.choose()
-	if err = errors.Join(err, c.complete()); err != nil {
+	err := c.complete()
+	var plan choice
+	if err == nil {
+		plan, err = c.choose()
+	}
+	if err != nil {
 		t.Fatalf("simtest: %v", err)
 	}
-	c.rerun(plan.files)
+	c.rerun(&plan)
 	n := c.sweep(&plan)
 	if c.unknown != nil {
 		t.Fatal(c.unknown.String())
@@ -109,14 +113,15 @@ func (c *check) run(seed uint64, nth, of int) {
 	}
 	second := c.scenario.Run(seed, opt)
 	f := &failure{Outcome: o, name: c.t.Name(), nth: nth, of: of, digest: second.Run.Digest}
+	f.told = []string{f.place()}
 	switch {
 	case f.digest != o.Run.Digest:
 		f.differs = c.difference(seed, opt)
 		c.t.Fatal(f.String())
 	case o.Broken != "":
-		if f.small = c.shrink(&o); f.small != nil {
-			f.kept = &failFile{test: c.t.Name(), seed: seed, broken: o.Broken, faults: f.small.faults}
-			f.keptErr = f.kept.write()
+		k, told, err := c.keep(seed)
+		if f.keptErr = err; err == nil {
+			f.kept, f.told, f.story = k.path, []string{f.place() + "; " + told}, k.Explain(stopwatch(c.shrinkTime))
 		}
 		c.t.Fatal(f.String())
 	case o.Unknown:
@@ -131,24 +136,6 @@ func (c *check) note(o *scenarios.Outcome) {
 	c.judged += o.Verdict.Scope.Effects + o.Verdict.Scope.Values
 	for i := range c.sometimes {
 		c.sometimes[i].look(o)
-	}
-}
-
-// rerun runs what failed before, first of all.
-func (c *check) rerun(files []*failFile) {
-	c.t.Helper()
-	for _, f := range files {
-		o := c.replay(f.seed, f.faults)
-		if o.Broken != "" {
-			again := c.replay(f.seed, f.faults)
-			failed := &failure{Outcome: o, name: c.t.Name(), of: 1, digest: again.Run.Digest, old: f}
-			c.t.Fatal(failed.String())
-		}
-		if gone := len(f.faults) - len(identities(&o)); gone > 0 {
-			c.t.Logf("%s passes, but %d of its %d faults no longer strike: the job or weir has changed since, and it may show nothing any more\n", f.path, gone, len(f.faults))
-			continue
-		}
-		c.t.Logf("%s passes now, with all its %d faults: what failed once is mended; keep it as a test, or delete it\n", f.path, len(f.faults))
 	}
 }
 
@@ -168,6 +155,7 @@ func (c *check) difference(seed uint64, opt scenarios.Options) string {
 		task, _ := strconv.Atoi(m[1])
 		fmt.Fprintf(&b, ", of a task of stage %q: look at the functions there, and then at those before it", c.scenario.StageOf(seed, task))
 	}
+	b.WriteString(" (time in ms, step, node/task, and what it asks for):")
 	for _, line := range r.Ring[max(at, 0):] {
 		fmt.Fprintf(&b, "\n  %.160s", strings.TrimSpace(line))
 	}
@@ -197,7 +185,7 @@ func (c *check) complete() error {
 	c.want(len(reads) == 0, "the job reads %q: say with Input what is in it", reads)
 	c.want(len(writes) == 0, "the job writes %q: say with Output what must be in it, or Ignore it", writes)
 	c.want(len(c.scenario.Outputs) > 0, "nothing would be judged: every output is ignored")
-	c.scenario.Judge = c.judge
+	c.scenario.Judge, c.scenario.Readings = c.judge, c.readings
 	return errors.Join(c.errs...)
 }
 
@@ -241,19 +229,43 @@ func (c *check) expect(out output) {
 	if out.model.spec == nil {
 		return
 	}
-	n := 0
-	for _, in := range c.inputs {
-		for _, r := range in.records {
-			n += len(out.model.parts(Record{in.topic, r.Key, r.Value}))
+	upTo := []int{0} // for so many records of each input
+	for n := 0; ; n++ {
+		more, there := 0, false
+		for _, in := range c.inputs {
+			if n < len(in.records) {
+				there = true
+				more += len(out.model.parts(Record{in.topic, in.records[n].Key, in.records[n].Value}))
+			}
+		}
+		if !there {
+			break
+		}
+		upTo = append(upTo, upTo[n]+more)
+	}
+	last := len(upTo) - 1
+	c.want(upTo[last] > 0, "by the model of topic %q no input has any output: nothing would be judged", out.topic)
+	c.scenario.Outputs = append(c.scenario.Outputs, scenarios.Output{Topic: out.topic, Count: func(n int) int { return upTo[min(n, last)] }})
+}
+
+// readings is what judge holds against the models.
+func (c *check) readings(h *checker.History) (list []scenarios.Reading) {
+	for _, out := range c.outputs {
+		if out.model.spec != nil {
+			list = append(list, out.model.reading(out.topic, h))
 		}
 	}
-	c.want(n > 0, "by the model of topic %q no input has any output: nothing would be judged", out.topic)
-	c.scenario.Outputs = append(c.scenario.Outputs, scenarios.Output{Topic: out.topic, Count: func(int) int { return n }})
+	return list
 }
 
 // judge judges each output by itself.
 func (c *check) judge(h *checker.History) checker.Verdict {
 	all := checker.Verdict{Result: checker.Pass}
+	for i := range h.Inputs {
+		if h.Inputs[i].Fate != checker.Aborted {
+			all.Scope.Inputs++
+		}
+	}
 	for _, out := range c.outputs {
 		if out.model.spec != nil {
 			add(&all, out.model.judge(out.topic, h))

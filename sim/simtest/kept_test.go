@@ -12,10 +12,10 @@ import (
 	"weir/sim/simtest"
 )
 
-// keptFile is the one fail file that a failure was kept in.
+// keptFile is the one file that a failure was kept in.
 func keptFile(t *testing.T, r *recorder) (path, text string) {
 	t.Helper()
-	m := regexp.MustCompile(`kept in (testdata/weir/TestJob/0x[0-9a-f]+\.fail), which this test runs first`).FindStringSubmatch(r.failed)
+	m := regexp.MustCompile(`(?m)^again  go test \./sim/simtest -run '\^TestJob\$' -weir\.replay=(testdata/weir/TestJob/[a-z-]+-0x[0-9a-f]+\.scenario)\nwhole  .* -weir\.seed=0x[0-9a-f]+ .*\nkept   in that file, which this test runs first`).FindStringSubmatch(r.failed)
 	if m == nil {
 		t.Fatalf("it is not kept:\n%s", r.failed)
 	}
@@ -26,39 +26,61 @@ func keptFile(t *testing.T, r *recorder) (path, text string) {
 	return m[1], string(b)
 }
 
-// A failing seed is kept with the faults that it needs, runs first until it is mended, and is said to be mended then.
+// A failing seed is made small and kept, runs first until it is mended, and is said to be mended then.
 func TestAFailureIsKeptAndRunsFirst(t *testing.T) {
 	bad, good := words(fields, inClosure), words(fields, inState)
 	r := check(bad, lines(), counts())
-	r.fails(t, "\nit needs this fault, and passes without it:\n")
+	r.fails(t, "\nseed 0x0 (1 of 200); minimised: faults ", " records 41 -> ", "\nwhy: 1 of 1 fault is needed.\n", "\n         without it: pass\n", "\nwhat should have happened: ")
 	path, text := keptFile(t, r)
-	if !regexp.MustCompile(`^weir fail file 1\ntest TestJob\nseed 0x[0-9a-f]+\nbroken exactly-once\nfault [a-z-]+#\d+\n$`).MatchString(text) {
+	if !regexp.MustCompile(`^# fail exactly-once:\n#   exactly-once is violated: (?s:.*)\n# minimised: .*\nweir-scenario 1\nexpect fail exactly-once\ntest TestJob\nseed 0x[0-9a-f]+\ninput records=\d\nrun (?s:.*)\nfault [a-z-]+#\d+: .*\n$`).MatchString(text) {
 		t.Error(text)
 	}
+	if n := strings.Count(r.failed, "\n"); n > 70 {
+		t.Errorf("%d lines are no story", n)
+	}
 	again := checkAgain(bad, lines(), counts())
-	again.fails(t, path+" fails again: exactly-once is violated:", "; 1 faults struck", "repeat: go test ./sim/simtest -run '^TestJob$' -weir.replay="+path)
+	again.fails(t, path+" fails again: exactly-once is violated:", "\nminimised: faults ", "1 fault; Kafka", "\nagain  go test ./sim/simtest -run '^TestJob$' -weir.replay="+path)
 	t.Setenv("WEIR_REPLAY", path)
-	checkAgain(bad, lines(), counts()).fails(t, path+" fails again: exactly-once is violated:")
+	if once := checkAgain(bad, lines(), counts()); once.failed != again.failed {
+		t.Errorf("first\n%s\nthen\n%s", again.failed, once.failed)
+	}
 	mended := checkAgain(good, lines(), counts())
 	mended.passes(t)
 	if !strings.Contains(mended.log, path+" passes now, with all its 1 faults: what failed once is mended") || !strings.Contains(mended.log, "ok: 0 seeds") {
 		t.Error(mended.log)
 	}
+	write(t, path, strings.Replace(text, "expect fail exactly-once", "expect pass", 1))
+	if r := checkAgain(good, lines(), counts()); r.failed != "" || strings.Contains(r.log, "passes now") {
+		t.Error(r.log, r.failed)
+	}
+	checkAgain(bad, lines(), counts()).fails(t, `the file expects "pass", and now it is "fail exactly-once"`)
 	t.Setenv("WEIR_REPLAY", "all")
 	checkAgain(bad, lines(), counts()).fails(t, path+" fails again: ")
-	if r := check(bad, lines(), counts()); r.skipped != "WEIR_REPLAY=all names no fail file of this test" {
+	if r := check(bad, lines(), counts()); r.skipped != "WEIR_REPLAY=all: this test keeps no file" {
+		t.Errorf("%q, %q", r.skipped, r.failed)
+	}
+	write(t, path, strings.Replace(text, "test TestJob", "test TestOther", 1))
+	t.Setenv("WEIR_REPLAY", path)
+	if r := checkAgain(bad, lines(), counts()); r.skipped != "WEIR_REPLAY="+path+` is a run of test TestOther` && !strings.Contains(r.skipped, "TestOther") {
 		t.Errorf("%q, %q", r.skipped, r.failed)
 	}
 }
 
-// What no longer strikes shows nothing, and that is said.
-func TestAStaleFailFileIsTold(t *testing.T) {
-	os.RemoveAll("testdata/weir/TestJob")
-	write(t, "testdata/weir/TestJob/a.fail", "weir fail file 1\ntest TestJob\nseed 0x1\nbroken exactly-once\nfault message-lost#99999999\n")
+// What no longer strikes shows nothing, and that is said; it fails whoever asks for the file, or is strict.
+func TestAStaleFileIsTold(t *testing.T) {
+	path, text := keptFile(t, check(words(fields, inClosure), lines(), counts()))
+	write(t, path, text+"fault message-lost#99999999: on Ack(checkpoint 99) from split[0] to coordinator\n")
+	good := words(fields, inState)
 	t.Setenv("WEIR_SEEDS", "1")
-	if r := checkAgain(words(fields, inState), lines(), counts()); !strings.Contains(r.log, "a.fail passes, but 1 of its 1 faults no longer strike") {
+	const stale = "STALE: testdata/weir/TestJob/exactly-once-0x0.scenario passes, but 1 of its 2 faults do not strike any more: "
+	if r := checkAgain(good, lines(), counts()); !strings.Contains(r.log, stale) || !strings.Contains(r.log, "\n  did not strike: message-lost#99999999: on Ack(checkpoint 99)") {
 		t.Error(r.log, r.failed)
 	}
+	t.Setenv("WEIR_STRICT", "true")
+	checkAgain(good, lines(), counts()).fails(t, stale)
+	t.Setenv("WEIR_STRICT", "")
+	t.Setenv("WEIR_REPLAY", path)
+	checkAgain(good, lines(), counts()).fails(t, stale)
 }
 
 func write(t *testing.T, path, text string) {
@@ -71,35 +93,43 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-func TestDamagedFailFiles(t *testing.T) {
-	const path = "testdata/weir/TestJob/a.fail"
+// Damaged files, and files from strangers: file, line, and what is allowed.
+func TestDamagedFiles(t *testing.T) {
+	const path = "testdata/weir/TestJob/a.scenario"
+	const head = "weir-scenario 1\nexpect fail exactly-once\n"
 	for text, want := range map[string]string{
-		"":                               path + `:1: a fail file begins with "weir fail file 1"`,
-		"weir fail file 1\ntest TestJob": path + ":1: a test and a seed are needed",
-		"weir fail file 1\nseed x":       path + `:2: seed "x" is no number`,
-		"weir fail file 1\n\nfault no":   path + `:3: fault: "no" is not kind#number`,
-		"weir fail file 1\nhue red":      path + `:2: there is no field "hue"`,
+		"":                         path + `:1: the line "weir-scenario" is missing`,
+		"weir fail file 1":         path + `:1: a scenario begins with "weir-scenario 1"`,
+		"weir-scenario 2":          path + `:1: version "2" is not known: this weir reads version 1`,
+		head + "scenario linear":   path + `:3: it is a run of weir's own scenario linear, which weir repro FILE repeats, and not of test TestJob`,
+		head + "test TestOther":    path + `:3: it is a run of test "TestOther"`,
+		head + "test TestJob":      path + `:3: the line "seed" is missing`,
+		head + "fault melt-down#1": path + `:3: a fault begins with kind#number and a colon, such as "pause#0:", where the kind is one of crash-worker`,
+		strings.Repeat("#", 2<<20): path + `: 2097152 bytes are too many for a scenario`,
 	} {
 		os.RemoveAll("testdata/weir/TestJob")
 		write(t, path, text)
 		checkAgain(words(fields, inState), lines(), counts()).fails(t, "simtest: "+want)
 	}
 	os.RemoveAll("testdata/weir/TestJob")
-	t.Setenv("WEIR_REPLAY", "nowhere.fail")
-	checkAgain(words(fields, inState), lines(), counts()).fails(t, "simtest: WEIR_REPLAY: open nowhere.fail:")
+	t.Setenv("WEIR_REPLAY", "nowhere.scenario")
+	checkAgain(words(fields, inState), lines(), counts()).fails(t, "simtest: WEIR_REPLAY: stat nowhere.scenario:")
 }
 
 func TestShrinkTime(t *testing.T) {
 	t.Setenv("WEIR_SHRINKTIME", "0s")
 	r := check(words(fields, inClosure), lines(), counts())
-	r.fails(t, "\nit needs no more than these ", "there was no time to find out if fewer do; see -weir.shrinktime")
+	r.fails(t, "\nwhy: ", " faults")
+	if _, text := keptFile(t, r); strings.Count(text, "\nfault ") < 10 {
+		t.Errorf("it was shrunk:\n%s", text)
+	}
 	plainlyWrong := words(func(line string, emit func(string)) {
 		if !strings.Contains(line, "dog") {
 			fields(line, emit)
 		}
 	}, inState)
-	t.Setenv("WEIR_SHRINKTIME", "2s")
-	check(plainlyWrong, lines(), counts()).fails(t, "it needs no fault at all: the same seed fails without any")
+	t.Setenv("WEIR_SHRINKTIME", "20s")
+	check(plainlyWrong, lines(), counts()).fails(t, "\nwhy: no fault is needed: it fails on a good day.\n", " records 41 -> 2,")
 }
 
 func TestTime(t *testing.T) {
