@@ -172,9 +172,9 @@ func worth(what any) int {
 	case protocol.Note:
 		switch v.Kind {
 		case protocol.NoteTriggered, protocol.NoteDecided, protocol.NoteAborted, protocol.NoteTimedOut, protocol.NoteClaimed, protocol.NoteRestart, protocol.NoteLost,
-			protocol.NoteRecommitted, protocol.NoteTookOver, protocol.NoteDeposed, protocol.NoteWorkerLost, protocol.NoteFinal, protocol.NoteHeadUnknown, protocol.NoteCommitUnknown:
+			protocol.NoteRecommitted, protocol.NoteTookOver, protocol.NoteDeposed, protocol.NoteWorkerLost, protocol.NoteFinal, protocol.NoteRestored, protocol.NoteHeadUnknown, protocol.NoteCommitUnknown:
 			return 2
-		case protocol.NoteAligned, protocol.NoteSealed, protocol.NotePrepared, protocol.NoteCommitted, protocol.NoteRestored, protocol.NoteFenced, protocol.NoteRepeated,
+		case protocol.NoteAligned, protocol.NoteSealed, protocol.NotePrepared, protocol.NoteCommitted, protocol.NoteFenced, protocol.NoteRepeated,
 			protocol.NoteSuperseded, protocol.NoteCancelled, protocol.NoteReadBack, protocol.NoteWorkerReborn, protocol.NoteDeclined:
 			return 1
 		}
@@ -210,6 +210,9 @@ func plainly(s sim.Seen) string {
 }
 
 func noteText(n protocol.Note) string {
+	if n.Kind == protocol.NoteRestored && n.Checkpoint == 0 {
+		return "starts afresh: there is no checkpoint"
+	}
 	text := noteWords(n.Kind)
 	if n.Checkpoint > 0 {
 		text = strings.Replace(text, "checkpoint", fmt.Sprintf("checkpoint %d", n.Checkpoint), 1)
@@ -309,7 +312,7 @@ func together(all []Turn) (out []Turn) {
 }
 
 // once tells of what comes again and again between two faults, but for its numbers, the first time and the last two, with
-// how often it came in between.
+// how often it came in between; of a mere step, the first time.
 func once(all []Turn) (out []Turn) {
 	from := 0
 	for i := range all {
@@ -333,6 +336,10 @@ func thinned(all []Turn) (out []Turn) {
 		n := times[keys[i]]
 		at[keys[i]]++
 		switch left := n - at[keys[i]]; {
+		case n > mostTimesTold && t.weight == 1 && at[keys[i]] > 1:
+			continue
+		case n > mostTimesTold && t.weight == 1:
+			t.What = fmt.Sprintf("(%d like this) %s", n, t.What)
 		case n > mostTimesTold && at[keys[i]] > 1 && left > 1:
 			continue
 		case n > mostTimesTold && left == 1:

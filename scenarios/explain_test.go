@@ -81,13 +81,14 @@ func TestExplainNeedsNoFault(t *testing.T) {
 }
 
 func TestTurnsAreTogether(t *testing.T) {
-	note := func(where, what string) Turn { return Turn{Where: where, What: what, weight: 1} }
-	all := []Turn{note("a[0]", "x"), note("a[1]", "x"), note("a[2]", "x"), {What: "pause#0", Fault: true, weight: 3}, note("a[0]", "x"), note("b", "y1"), note("b", "y2"), note("b", "y3"), note("b", "y4"), note("b", "y5")}
+	note := func(where, what string) Turn { return Turn{Where: where, What: what, weight: 2} }
+	all := []Turn{note("a[0]", "x"), note("a[1]", "x"), note("a[2]", "x"), {What: "pause#0", Fault: true, weight: 3}, note("a[0]", "x"), note("b", "y1"), note("b", "y2"), note("b", "y3"), note("b", "y4"), note("b", "y5"),
+		{What: "z1", weight: 1}, {What: "z2", weight: 1}, {What: "z3", weight: 1}, {What: "z4", weight: 1}}
 	var got []string
 	for _, turn := range together(once(all)) {
 		got = append(got, strings.TrimSpace(turn.Where+" "+turn.What))
 	}
-	want := []string{"a[0] +2 x", "pause#0", "a[0] x", "b y1", "b (2 more in between) y4", "b y5"}
+	want := []string{"a[0] +2 x", "pause#0", "a[0] x", "b y1", "b (2 more in between) y4", "b y5", "(4 like this) z1"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -42,7 +42,7 @@ func (s *Scenario) proof(o *Outcome) Proof {
 		tally = append(tally, fmt.Sprintf("%d %v", t.N, t.Kind))
 	}
 	f := &o.Verdict.Failures[0]
-	p := Proof{Verdict: "exactly-once is violated: " + strings.Join(tally, ", ") + fmt.Sprintf(", in a run of %d inputs", o.Verdict.Scope.Inputs)}
+	p := Proof{Verdict: "exactly-once is violated: " + strings.Join(tally, ", ") + fmt.Sprintf(", in the output of %d inputs", o.Verdict.Scope.Inputs)}
 	if stuck {
 		p.Verdict += fmt.Sprintf(", though the run waited for more until %s", seconds(int64(o.Run.Failure.At)))
 	}

@@ -216,6 +216,8 @@ func faultWords(k faults.Kind) string {
 		return "the process stands still, is taken for dead, and then goes on as if nothing had been"
 	case faults.Partition:
 		return "nothing gets through on these ways meanwhile"
+	case faults.ChannelReset:
+		return "the connection of two tasks breaks, and what was on its way is gone"
 	case faults.ServiceOutage:
 		return "the service answers nobody meanwhile"
 	case faults.MessageReordered:
@@ -246,7 +248,7 @@ func noteWords(k protocol.NoteKind) string {
 	case protocol.NoteAligned:
 		return "barrier of checkpoint has come on all inputs"
 	case protocol.NoteRestored:
-		return "starts from what the newest decided checkpoint holds, or afresh"
+		return "restored from checkpoint"
 	case protocol.NoteClaimed:
 		return "a new attempt begins"
 	case protocol.NoteTookOver:
@@ -258,7 +260,7 @@ func noteWords(k protocol.NoteKind) string {
 	case protocol.NoteRecommitted:
 		return "recovery commits what was decided"
 	case protocol.NoteFenced:
-		return "recovery fences a transactional id: nothing under it commits any more"
+		return "recovery fences an id, under which nothing commits any more"
 	case protocol.NoteLost:
 		return "DECIDED OUTPUT IS LOST: its transaction was aborted"
 	case protocol.NoteCommitUnknown:

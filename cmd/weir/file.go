@@ -46,6 +46,9 @@ func readFile(name string) (*scenarios.File, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("%s is a folder; name a scenario file", name)
 	}
+	if info.Size() > scenarios.MostBytes {
+		return nil, fmt.Errorf("%s: %d bytes are too many for a scenario, of at most %d", name, info.Size(), scenarios.MostBytes)
+	}
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err

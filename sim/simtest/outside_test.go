@@ -1,6 +1,7 @@
 package simtest_test
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +65,25 @@ func (o *outsider) gotest(t *testing.T, command string, env ...string) string {
 	return string(out)
 }
 
+var rewrite = flag.Bool("rewrite", false, "write what the worked example prints into the README")
+
+// shown is the README's block with what the bug makes the test print.
+func (o *outsider) shown(t *testing.T) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(o.readme, "```\n--- FAIL: ")
+	text, _, closed := strings.Cut(rest, "\n```\n")
+	if !ok || !closed {
+		t.Fatal("the README does not show what a failure looks like")
+	}
+	return "--- FAIL: " + text
+}
+
+// still is a test's output without what no two runs have in common.
+func still(out string) string {
+	out = regexp.MustCompile(`(?m) +$`).ReplaceAllString(out, "")
+	return regexp.MustCompile(`\(\d+\.\d\ds\)`).ReplaceAllString(out, "(0.05s)")
+}
+
 func TestTheReadmeInAModuleOutside(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds a module")
@@ -78,29 +98,50 @@ func TestTheReadmeInAModuleOutside(t *testing.T) {
 		t.Fatal("where is the line that the bug replaces?")
 	}
 	o.write(t, "words.go", good.ReplaceAllLiteralString(job, o.block(t, "\t// a bug\n")))
-	out := o.gotest(t, "go test .", "WEIR_SEEDS=300")
-	command := regexp.MustCompile(`repeat: (go test \. -run '\^TestWordsAreCountedOnce\$' -weir\.seed=(0x[0-9a-f]+))\n`).FindStringSubmatch(out)
-	if command == nil || !strings.Contains(out, "exactly-once is violated") || !strings.Contains(out, " of 300)") {
+	out, _, _ := strings.Cut(o.gotest(t, "go test .", "WEIR_SHRINKTIME=10m"), "\nFAIL\n")
+	if was := o.shown(t); *rewrite {
+		o.rewriteReadme(t, was, still(out))
+	} else if still(out) != still(was) {
+		t.Errorf("the README shows\n%s\nand it is\n%s\nif that is well: go test ./sim/simtest -run TestTheReadmeInAModuleOutside -rewrite", was, out)
+	}
+	again := regexp.MustCompile(`\n        again  (go test \. -run '\^TestWordsAreCountedOnce\$' -weir\.replay=(testdata/weir/TestWordsAreCountedOnce/exactly-once-0x[0-9a-f]+\.scenario))\n        whole  (go test .*?)   \(`).FindStringSubmatch(out)
+	if again == nil {
 		t.Fatal(out)
 	}
-	if !strings.Contains(out, "\n        it needs ") || !strings.Contains(out, "kept in testdata/weir/TestWordsAreCountedOnce/"+command[2]+".fail") {
-		t.Error(out)
+	for _, command := range []string{again[1], "go test ."} {
+		if got := o.gotest(t, command, "WEIR_SHRINKTIME=10m"); story(out) != story(got) || !strings.Contains(got, again[2]+" fails again: exactly-once is violated") {
+			t.Errorf("%s: first\n%s\nagain\n%s", command, out, got)
+		}
+	}
+	if got := o.gotest(t, again[3], "WEIR_SHRINKTIME=10m"); story(out) != story(got) || !strings.Contains(got, "(1 of 1); minimised: ") {
+		t.Errorf("first\n%s\nthe seed alone\n%s", out, got)
 	}
 	if vet := o.gotest(t, "go run weir/cmd/weir vet ."); !strings.Contains(vet, "captured: this changes seen, which is not the function's own") {
 		t.Error(vet)
 	}
-	seed := "seed " + command[2] + " ("
-	if again := o.gotest(t, command[1]); story(out, seed) != story(again, seed) || !strings.Contains(again, seed+"1 of 1)") {
-		t.Errorf("first:\n%s\nagain:\n%s", out, again)
-	}
-	if again := o.gotest(t, "go test ."); !strings.Contains(again, ".fail fails again: exactly-once is violated") {
-		t.Error(again)
+	if repro := o.gotest(t, "go run weir/cmd/weir repro "+again[2]); !strings.Contains(repro, `.scenario:`) || !strings.Contains(repro, "which alone knows the job: repeat it in the folder of its package, go test -run '^TestWordsAreCountedOnce$'") {
+		t.Error(repro)
 	}
 	o.write(t, "words.go", job)
 	mended := o.gotest(t, "go test -v . -weir.replay=all")
-	if !strings.Contains(mended, ".fail passes now, with all its ") || !strings.Contains(mended, "\nok ") {
+	if !strings.Contains(mended, ".scenario passes now, with all its 1 faults") || !strings.Contains(mended, "\nok ") {
 		t.Error(mended)
 	}
+}
+
+// rewriteReadme puts what is true in place of what was.
+func (o *outsider) rewriteReadme(t *testing.T, was, is string) {
+	t.Helper()
+	if err := os.WriteFile("../../README.md", []byte(strings.Replace(o.readme, was, is, 1)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// story is what a failure tells of the run, from the verdict to the commands, without the line on how it was found.
+func story(out string) string {
+	_, text, _ := strings.Cut(out, "exactly-once is violated")
+	text, _, _ = strings.Cut(text, "\n        again  ")
+	return regexp.MustCompile(`\n.*minimised: .*`).ReplaceAllString(text, "")
 }
 
 // Somebody else's job with Union and Process, on public packages only.
@@ -180,9 +221,159 @@ func TestClicks(t *testing.T) {
 }
 `
 
-// story is what a failure tells before the seed.
-func story(out, seed string) string {
-	_, text, _ := strings.Cut(out, "exactly-once is violated")
-	text, _, _ = strings.Cut(text, seed)
-	return text
+// What a job's functions may not do, in a module of somebody else's: each is caught for what it is, and weir vet names most.
+func TestWhatFunctionsMayNotDoOutside(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds a module")
+	}
+	o := newOutsider(t)
+	o.write(t, "words.go", badJobs)
+	o.write(t, "words_test.go", badTests)
+	out := o.gotest(t, "go test -v .", "WEIR_SHRINKTIME=2s")
+	for _, c := range []struct {
+		test, says string
+		also       []string
+	}{
+		{"TestClock", "not deterministic: two runs of the same seed differ", nil},
+		{"TestRandom", "not deterministic: two runs of the same seed differ", nil},
+		{"TestMapOrder", "not deterministic: two runs of the same seed differ", nil},
+		{"TestPackageVariable", "not deterministic: two runs of the same seed differ", nil},
+		{"TestClosure", "exactly-once is violated: ", []string{" fault is needed.", "\n              model     ", "<== here it parts"}},
+		{"TestNothing", "ok: 20 seeds", nil},
+	} {
+		said := ofTest(out, c.test)
+		if strings.HasPrefix(c.says, "not") {
+			c.also = []string{"The first event with another effect is step ", `of a task of stage "`, "\n          go run weir/cmd/weir vet PACKAGES\n", "\n        again  go test . -run '^" + c.test + "$' -weir.seed=0x"}
+		}
+		for _, want := range append(c.also, c.says) {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s does not say %q:\n%s", c.test, want, said)
+			}
+		}
+	}
+	t.Log(out)
+	vet := o.gotest(t, "go run weir/cmd/weir vet .")
+	for _, want := range []string{
+		"words.go:15: clock: time.Now reads the clock", "words.go:20: ", "words.go:25: maprange: ", "words.go:32: pkgvar: ", "words.go:65: captured: this changes seen",
+	} {
+		if !strings.Contains(vet, want) {
+			t.Errorf("weir vet does not say %q:\n%s", want, vet)
+		}
+	}
+	t.Log(vet)
 }
+
+// ofTest is what one test of go test -v prints.
+func ofTest(out, test string) string {
+	_, said, _ := strings.Cut(out, "=== RUN   "+test+"\n")
+	said, _, _ = strings.Cut(said, "=== RUN ")
+	return said
+}
+
+const badJobs = `package words
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir"
+)
+
+var count int
+
+func Clock(line string, emit func(string)) {
+	emit(line + strconv.FormatInt(time.Now().UnixNano(), 10))
+}
+
+func Random(line string, emit func(string)) {
+	if emit(line); true {
+		emit(strconv.FormatUint(rand.Uint64(), 10))
+	}
+}
+
+func MapOrder(line string, emit func(string)) {
+	for w := range map[string]bool{line + "a": true, line + "b": true, line + "c": true} {
+		emit(w)
+	}
+}
+
+// PackageVariable numbers lines, over all runs of the process.
+func PackageVariable(line string, emit func(string)) {
+	count++
+	emit(line + strconv.Itoa(count))
+}
+
+// Closure numbers lines in a variable that no checkpoint has.
+func Closure() func(string, func(string)) {
+	seen := map[string]int{}
+	return func(line string, emit func(string)) {
+		seen[""]++
+		emit(strings.Repeat("x", seen[""]))
+	}
+}
+
+func Job(split func() func(string, func(string))) func() *weir.Job {
+	return func() *weir.Job {
+		j := weir.New("words")
+		words := weir.FlatMap(weir.From(j, "lines", weir.Topic("lines", weir.String{})), "split", split())
+		key := func(dst []byte, _ string) ([]byte, error) { return append(dst, 'k'), nil }
+		weir.To(words, "words", weir.SinkTopic("words", key, weir.String{}.Append))
+		return j
+	}
+}
+
+// All is for weir vet, which looks at functions that are handed to operators.
+func All() *weir.Job {
+	j := weir.New("all")
+	lines := weir.From(j, "lines", weir.Topic("lines", weir.String{}))
+	a := weir.FlatMap(lines, "a", Clock)
+	b := weir.FlatMap(a, "b", Random)
+	c := weir.FlatMap(b, "c", MapOrder)
+	seen := 0
+	d := weir.FlatMap(c, "d", PackageVariable)
+	d = weir.Filter(d, "e", func(string) bool {
+		seen++
+		return seen > 0
+	})
+	weir.To(d, "words", weir.SinkTopic("words", weir.String{}.Append, weir.String{}.Append))
+	return j
+}
+`
+
+const badTests = `package words
+
+import (
+	"testing"
+
+	"weir/sim/simtest"
+)
+
+func run(t *testing.T, model simtest.Model, split func() func(string, func(string)), opts ...simtest.Option) {
+	simtest.Check(t, Job(split), append(opts, simtest.Input("lines", "a", "b", "c", "d", "e", "f", "g", "h"), simtest.Output("words", model))...)
+}
+
+func same(split func(string, func(string))) func() func(string, func(string)) {
+	return func() func(string, func(string)) { return split }
+}
+
+func id(r simtest.Record) string { return string(r.Value) }
+
+var each = simtest.Each(id, id)
+
+func TestClock(t *testing.T)           { run(t, each, same(Clock)) }
+func TestRandom(t *testing.T)          { run(t, each, same(Random)) }
+func TestMapOrder(t *testing.T)        { run(t, each, same(MapOrder)) }
+func TestPackageVariable(t *testing.T) { run(t, each, same(PackageVariable)) }
+func TestNothing(t *testing.T)         { run(t, each, same(func(line string, emit func(string)) { emit(line) }), simtest.Seeds(20)) }
+
+func TestClosure(t *testing.T) {
+	number := func(state []byte, _ simtest.Record) (next, value []byte) {
+		next = append(append([]byte(nil), state...), 'x')
+		return next, next
+	}
+	all := func(simtest.Record) string { return "k" }
+	run(t, simtest.Fold(all, number).Alike(), Closure, simtest.Topology(simtest.Shape{Parallelism: 1, Partitions: 1}))
+}
+`

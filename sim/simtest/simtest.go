@@ -27,6 +27,8 @@ const (
 	mostProcesses = 9
 	// restartLimit is more restarts in a row than faults cause: a job that needs more fails by itself.
 	restartLimit = 20
+	// mostPairs is how often two runs are compared until they differ.
+	mostPairs = 20
 	// again says that one in so many seeds that pass is run twice.
 	again = 8
 )
@@ -142,8 +144,11 @@ func (c *check) note(o *scenarios.Outcome) {
 // difference tells the first event in which two runs of a seed differ.
 func (c *check) difference(seed uint64, opt scenarios.Options) string {
 	r := c.scenario.Audit(seed, opt)
-	if r.Failure == nil || r.Failure.Class != "nondeterminism" {
-		return "A further pair of runs was equal."
+	for n := 1; r.Failure == nil || r.Failure.Class != "nondeterminism"; n++ {
+		if n == mostPairs { // what differs now and then
+			return fmt.Sprintf("Where they differ is not known: %d further pairs of runs were equal.", n)
+		}
+		r = c.scenario.Audit(seed, opt)
 	}
 	at := len(r.Ring) - 1
 	for at > 0 && !strings.Contains(r.Ring[at], "▶") {
@@ -155,7 +160,7 @@ func (c *check) difference(seed uint64, opt scenarios.Options) string {
 		task, _ := strconv.Atoi(m[1])
 		fmt.Fprintf(&b, ", of a task of stage %q: look at the functions there, and then at those before it", c.scenario.StageOf(seed, task))
 	}
-	b.WriteString(" (time in ms, step, node/task, and what it asks for):")
+	b.WriteString(".\nIt is this one (time in ms, step, node/task, what it asks for); what differs may be no more than the content of a record:")
 	for _, line := range r.Ring[max(at, 0):] {
 		fmt.Fprintf(&b, "\n  %.160s", strings.TrimSpace(line))
 	}

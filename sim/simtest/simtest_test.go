@@ -165,7 +165,7 @@ func TestACorrectJobPasses(t *testing.T) {
 func TestStateInAClosureIsCaught(t *testing.T) {
 	job := words(fields, inClosure)
 	r := check(job, lines(), counts())
-	r.fails(t, "exactly-once is violated: ", " lost, in a run of 3 inputs\n    lost: topic counts, key ", "\n    input lines/", `: "the `, "\n    read at ", "\n      model     1 2 3\n      observed  1 1 2\n", "\n*     56     0.201s               crash-worker#0 of node 1\n")
+	r.fails(t, "exactly-once is violated: ", " lost, in the output of 3 inputs\n    lost: topic counts, key ", "\n    input lines/", `: "the `, "\n    read at ", "\n      model     1 2 3\n      observed  1 1 2\n", "\n*     56     0.201s               crash-worker#0 of node 1\n")
 	f := regexp.MustCompile(`(?s)\nseed (0x[0-9a-f]+) \(1 of 200\); minimised: .*\nwhole  go test \./sim/simtest -run '\^TestJob\$' -weir\.seed=(0x[0-9a-f]+) `).FindStringSubmatch(r.failed)
 	if f == nil || f[1] != f[2] {
 		t.Fatalf("no seed, or no command:\n%s", r.failed)
@@ -276,7 +276,7 @@ func TestOrderMatters(t *testing.T) {
 	check(job, simtest.Records("in", records), model(0), simtest.Seeds(60), simtest.Parallelism(3)).passes(t)
 	slices.Reverse(records)
 	check(job, simtest.Records("in", records), model(0), simtest.Seeds(20), simtest.Partitions(1), simtest.Interval(time.Second)).passes(t)
-	check(job, simtest.Records("in", records), model(1)).fails(t, "exactly-once is violated: 1 phantom, in a run of 1 inputs")
+	check(job, simtest.Records("in", records), model(1)).fails(t, "exactly-once is violated: 1 phantom, in the output of 1 inputs")
 }
 
 func TestFamilies(t *testing.T) {
@@ -366,5 +366,5 @@ func TestAWaitIsTold(t *testing.T) {
 	lossy := func(line string, emit func(string)) {
 		fields(strings.Replace(line, "lazy ", "", 1), emit)
 	}
-	check(words(lossy, inState), lines(), counts()).fails(t, "exactly-once is violated: 1 lost, in a run of 2 inputs, though the run waited for more until ", `key "lazy": 0 values for 1 inputs`, "and the run did not come to its end: the bound of the liveness phase has passed")
+	check(words(lossy, inState), lines(), counts()).fails(t, "exactly-once is violated: 1 lost, in the output of 2 inputs, though the run waited for more until ", `key "lazy": 0 values for 1 inputs`, "and the run did not come to its end: the bound of the liveness phase has passed")
 }
