@@ -22,8 +22,9 @@ fuzz: ## hunt over SEEDS seeds
 repro: ## run again what failed: make repro ARGS="..." with what the report prints
 	go run ./cmd/weir repro $(ARGS)
 
-golden: ## rewrite the golden traces; read the diff
+golden: ## rewrite the golden traces and the README's failure; read the diff
 	go test ./protocol/protocoltest -rewrite
+	go test ./sim/simtest -run '^TestTheReadmeInAModuleOutside$$' -rewrite
 	git diff --stat
 
 mutants: ## plant each known bug and see it caught
