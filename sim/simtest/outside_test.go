@@ -152,8 +152,14 @@ func TestUnionAndProcessOutside(t *testing.T) {
 	o := newOutsider(t)
 	o.write(t, "words.go", outsideJob)
 	o.write(t, "words_test.go", outsideTest)
-	if out := o.gotest(t, "go run weir/cmd/weir vet ./... && go test -v . -weir.seeds=40"); !strings.Contains(out, "ok: 40 seeds from 0x0") || strings.Contains(out, "never reached") || !strings.Contains(out, " functions of jobs") {
+	if out := o.gotest(t, "go run weir/cmd/weir vet ./... && go test -v -run Clicks . -weir.seeds=40"); !strings.Contains(out, "ok: 40 seeds from 0x0") || strings.Contains(out, "never reached") || !strings.Contains(out, " functions of jobs") {
 		t.Fatal(out)
+	}
+	if out := o.gotest(t, "go test -v -run Never . -weir.seeds=20"); !strings.Contains(out, `never reached: "c has three" (-weir.strict makes this a failure)`) || !strings.Contains(out, "\nok ") {
+		t.Error(out)
+	}
+	if out := o.gotest(t, "go test -run Never . -weir.seeds=20 -weir.strict=true"); !strings.Contains(out, `vacuous: no seed reached "c has three"`) || !strings.Contains(out, "\nFAIL") {
+		t.Error(out)
 	}
 }
 
@@ -204,13 +210,15 @@ import (
 	"weir/sim/simtest"
 )
 
+func user(in simtest.Record) string { return string(in.Value[:1]) }
+
+func number(state []byte, _ simtest.Record) (next, value []byte) {
+	n, _ := strconv.Atoi(string(state))
+	next = strconv.AppendInt(nil, int64(n+1), 10)
+	return next, next
+}
+
 func TestClicks(t *testing.T) {
-	user := func(in simtest.Record) string { return string(in.Value[:1]) }
-	number := func(state []byte, _ simtest.Record) (next, value []byte) {
-		n, _ := strconv.Atoi(string(state))
-		next = strconv.AppendInt(nil, int64(n+1), 10)
-		return next, next
-	}
 	simtest.Check(t, Job,
 		simtest.Input("web", "a1", "a2", "b1", "a1", "b1", "a3", "a1", "c1"),
 		simtest.Input("app", "a1", "a4", "b2", "b2", "c3"),
@@ -218,6 +226,11 @@ func TestClicks(t *testing.T) {
 		simtest.Sometimes("recovery committed", nil),
 		simtest.Sometimes("c has two", func(r *simtest.Run) bool { return len(r.Output("out")) == 13 && r.Restarts > 0 }),
 		simtest.Topology(simtest.Shape{Parallelism: 2}))
+}
+
+func TestNever(t *testing.T) {
+	simtest.Check(t, Job, simtest.Input("web", "c1"), simtest.Input("app", "c2"), simtest.Output("out", simtest.Fold(user, number).Alike()),
+		simtest.Sometimes("c has three", func(r *simtest.Run) bool { return len(r.Output("out")) == 3 }))
 }
 `
 
