@@ -41,6 +41,7 @@ type Turn struct {
 	Fault  bool
 	Apart  bool // here the nearest passing run goes another way
 	weight int
+	text   string // all of an event, where the two part
 }
 
 // Need is a fault, and what comes out without it.
@@ -90,7 +91,22 @@ func (f *File) Explain(over func() bool) *Story {
 			st.Apart = t
 		}
 	}
+	st.tellApart()
 	return st
+}
+
+// tellApart says all of the two events at which the runs part, if they read the same.
+func (st *Story) tellApart() {
+	if len(st.Instead) == 0 || st.Instead[0].What != st.Apart.What || st.Instead[0].Where != st.Apart.Where {
+		return
+	}
+	for i := range st.Events {
+		if e := &st.Events[i]; e.Apart && e.text != st.Instead[0].text {
+			e.What, st.Instead[0].What = e.text, st.Instead[0].text
+		} else if e.Apart {
+			st.Instead[0].What += ", at another time"
+		}
+	}
 }
 
 // without is the file without one of its faults.
@@ -115,7 +131,10 @@ func (f *File) from(at int) []Turn {
 type telling struct {
 	hashes []uint64 // of every event and effect
 	list   []Turn
-	mark   int // the index of one that is told in any case
+	mark   int  // the index of one that is told in any case
+	event  Turn // the last one
+	// decided is the newest decided checkpoint, by job: it decides earlier ones that were given up.
+	decided map[string]protocol.CheckpointID
 }
 
 func (t *telling) see(s sim.Seen) {
@@ -135,9 +154,20 @@ func (t *telling) see(s sim.Seen) {
 	fmt.Fprint(h, s.At, s.Who, s.Text)
 	t.hashes = append(t.hashes, h.Sum64())
 	turn.weight = worth(s.What)
+	if _, event := s.What.(protocol.Event); event {
+		t.event = Turn{Step: s.Step, Where: s.Who, What: plainly(s)}
+	}
 	switch v := s.What.(type) {
 	case protocol.Note:
-		turn.What = noteText(v)
+		early := t.early(s.Who, v)
+		if turn.What = noteText(v) + early; early != "" {
+			turn.weight = 3
+		}
+	case protocol.EndTxn:
+		turn.What = "asks to commit " + string(v.ID)
+		if !v.Commit {
+			turn.What = "asks to ABORT " + string(v.ID) + ", which nobody should"
+		}
 	case protocol.Fail:
 		turn.What = "the task fails: " + v.Failure.Text
 	case protocol.Exit:
@@ -147,12 +177,32 @@ func (t *telling) see(s sim.Seen) {
 		if turn.Apart = true; turn.weight == 0 {
 			turn.What = plainly(s)
 		}
-		turn.weight = 4
+		turn.weight, turn.text = 4, s.Text
 	}
 	if turn.weight > 0 {
 		t.list = append(t.list, turn)
 	}
 }
+
+// early says of a task that commits for a checkpoint that nobody has decided that it does.
+func (t *telling) early(who string, n protocol.Note) string {
+	job, _, second := strings.Cut(who, "/")
+	if !second {
+		job = ""
+	}
+	switch {
+	case n.Kind == protocol.NoteDecided:
+		if t.decided == nil {
+			t.decided = make(map[string]protocol.CheckpointID)
+		}
+		t.decided[job] = max(t.decided[job], n.Checkpoint)
+	case n.Kind == protocol.NoteCommitted && !strings.HasSuffix(who, "coordinator") && n.Checkpoint > t.decided[job]:
+		return undecided
+	}
+	return ""
+}
+
+const undecided = ", WHICH IS NOT DECIDED"
 
 // parts is the first index at which two runs differ.
 func (t *telling) parts(o *telling) int {
@@ -169,6 +219,11 @@ func worth(what any) int {
 	switch v := what.(type) {
 	case protocol.Fail, protocol.Exit:
 		return 3
+	case protocol.EndTxn:
+		if v.Commit {
+			return 1
+		}
+		return 3
 	case protocol.Note:
 		switch v.Kind {
 		case protocol.NoteTriggered, protocol.NoteDecided, protocol.NoteAborted, protocol.NoteTimedOut, protocol.NoteClaimed, protocol.NoteRestart, protocol.NoteLost,
@@ -182,54 +237,10 @@ func worth(what any) int {
 	return 0
 }
 
-// plainly is an event, or an effect that is no note, for people who do not know the protocol's words.
-func plainly(s sim.Seen) string {
-	switch v := s.What.(type) {
-	case protocol.Started:
-		return "it starts"
-	case protocol.Woken:
-		return "its timer fires"
-	case protocol.Resumed:
-		return "it goes on with what was left to do"
-	case protocol.Received, protocol.Told:
-		return "it gets " + s.Name
-	case protocol.Granted:
-		return "it may send again"
-	case protocol.Lost:
-		return "it loses a connection: " + s.Name
-	case protocol.Fetched:
-		n := 0
-		if v.Batch != nil {
-			n = v.Batch.Len()
-		}
-		return fmt.Sprintf("it reads %d records (%v)", n, v.Outcome)
-	case protocol.Event:
-		return "it is answered: " + s.Name
-	}
-	return "it asks: " + s.Name
-}
-
-func noteText(n protocol.Note) string {
-	if n.Kind == protocol.NoteRestored && n.Checkpoint == 0 {
-		return "starts afresh: there is no checkpoint"
-	}
-	text := noteWords(n.Kind)
-	if n.Checkpoint > 0 {
-		text = strings.Replace(text, "checkpoint", fmt.Sprintf("checkpoint %d", n.Checkpoint), 1)
-		if !strings.Contains(text, "checkpoint") {
-			text += fmt.Sprintf(" (checkpoint %d)", n.Checkpoint)
-		}
-	}
-	if n.Detail != "" {
-		text += ": " + n.Detail
-	}
-	return text
-}
-
 // turns are so many of the run at most: faults and the parting, then what lies nearest to them, the turns of the
 // protocol before its steps.
 func (t *telling) turns(o *Outcome, most int) []Turn {
-	all := together(once(append(t.list, ends(o)...)))
+	all := together(once(append(t.list, t.ends(o)...)))
 	for i := range all {
 		if all[i].Fault {
 			all[i].What = faultText(o.Run.Plan, all[i].What)
@@ -298,7 +309,7 @@ func together(all []Turn) (out []Turn) {
 			if o.Fault || o.Apart {
 				break
 			}
-			if o.What == t.What && o.weight == t.weight && o.Where != t.Where {
+			if o.What == t.What && o.weight == t.weight && (o.Where != t.Where || o.Step == t.Step) {
 				o.join(t.Where)
 				joined = true
 				break
@@ -358,54 +369,35 @@ func undigit(c rune) rune {
 	return c
 }
 
-// faultText is a fault of the trace in the plan's words.
-func faultText(p faults.Plan, id string) string {
-	for i := range p {
-		f := &p[i]
-		if f.ID.String() != id {
-			continue
-		}
-		text := f.ID.String()
-		if f.Node > 0 {
-			text += fmt.Sprintf(" of node %d", f.Node)
-		}
-		if f.Service != "" {
-			text += " of " + f.Service
-		}
-		if f.Channel != (faults.Way{}) {
-			text += " " + f.Channel.String()
-		}
-		if f.For > 0 {
-			text += " for " + faults.Span(f.For)
-		}
-		switch {
-		case !f.ID.Kind.Timed():
-			text += ": " + f.Place.What
-		case f.Before != "":
-			text += ": before " + f.Before
-		}
-		return text
-	}
-	return id
-}
-
-// ends is where the failure shows: to the world, or to the reader who proves it.
-func ends(o *Outcome) []Turn {
+// ends is where the failure shows: to the readers who prove it, in the machine that panics, or to the world.
+func (t *telling) ends(o *Outcome) (out []Turn) {
+	f := o.Run.Failure
 	switch {
 	case o.Broken == ExactlyOnce && len(o.Verdict.Failures) > 0 && len(o.Verdict.Failures[0].Seen) > 0:
-		s := o.Verdict.Failures[0].Seen
-		last := s[len(s)-1]
-		verb := "reads"
-		if last.Absent {
-			verb = "does not find"
+		seen := o.Verdict.Failures[0].Seen
+		for i, s := range seen[max(0, len(seen)-mostSightings):] {
+			verb, end := "reads", ""
+			if s.Absent {
+				verb = "does not find"
+			}
+			if i == min(len(seen), mostSightings)-1 {
+				end = ": " + o.Verdict.Failures[0].Kind.String()
+			}
+			out = append(out, Turn{At: sinceStart(s.Return), Where: s.Reader, What: fmt.Sprintf("%s %s/%d offset %d%s", verb, s.Topic, s.Partition, s.Offset, end), weight: 3})
 		}
-		return []Turn{{At: sinceStart(last.Return), Where: last.Reader, What: fmt.Sprintf("%s %s/%d offset %d: %v", verb, last.Topic, last.Partition, last.Offset, o.Verdict.Failures[0].Kind), weight: 3}}
-	case o.Run.Failure != nil:
-		first, _, _ := strings.Cut(o.Run.Failure.Text, "\n")
-		return []Turn{{Step: o.Run.Failure.Step, At: sinceStart(int64(o.Run.Failure.At)), Where: "the world", What: o.Run.Failure.Name + ": " + first, weight: 3}}
+	case f != nil:
+		first, _, _ := strings.Cut(f.Text, "\n")
+		end := Turn{Step: f.Step, At: sinceStart(int64(f.At)), Where: "the world", What: f.Name + ": " + first, weight: 3}
+		if f.Class == "panic" && t.event.Step == f.Step {
+			end.Where, end.What = t.event.Where, fmt.Sprintf("panics when %s: %s", t.event.What, first)
+		}
+		out = append(out, end)
 	}
-	return nil
+	return out
 }
+
+// mostSightings bounds the reads that are told of a failure.
+const mostSightings = 3
 
 // sinceStart is a time of the world as one from the start of the run, which begins at one second.
 func sinceStart(at int64) protocol.Duration { return protocol.Duration(at) - protocol.Second }

@@ -7,6 +7,7 @@ import (
 
 	"weir/checker"
 	"weir/faults"
+	"weir/protocol"
 	"weir/sim"
 )
 
@@ -77,6 +78,36 @@ func TestExplainNeedsNoFault(t *testing.T) {
 	st := f.Explain(nil)
 	if st.Nearest != -1 || len(st.Needs) != 0 || st.Outcome.Passed() || st.Proof.Verdict == "" {
 		t.Errorf("%+v", st.Proof)
+	}
+}
+
+// Of runs in which all is well no commit is told to come before its decision, and no machine aborts.
+func TestNothingIsTooEarlyInRunsThatPass(t *testing.T) {
+	told := 0
+	for i, s := range All() {
+		for n := range uint64(2) {
+			f, o := s.File(uint64(i)+n*100, Options{Limit: faults.Full()})
+			if !o.Passed() {
+				t.Fatal(o.Message)
+			}
+			of := &telling{mark: -1}
+			f.Run(Watching{See: of.see})
+			for _, turn := range of.list {
+				if strings.Contains(turn.What, undecided) || strings.Contains(turn.What, "ABORT") {
+					t.Errorf("%s %#x: %s %s", s.Name, f.Seed, turn.Where, turn.What)
+				}
+				if strings.HasPrefix(turn.What, "transaction committed") {
+					told++
+				}
+			}
+		}
+	}
+	if told < 100 {
+		t.Errorf("%d commits", told)
+	}
+	early := &telling{}
+	if said := early.early("out[0]", protocol.Note{Kind: protocol.NoteCommitted, Checkpoint: 1}); said != undecided {
+		t.Errorf("an early commit is told as %q", said)
 	}
 }
 

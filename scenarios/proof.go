@@ -77,6 +77,10 @@ func worldProof(o *Outcome) Proof {
 	}
 	if f := o.Run.Failure; f != nil {
 		p.Verdict = fmt.Sprintf("%s, at %s, in phase %v", inWords(f), seconds(int64(f.At)), f.Phase)
+		if f.Class == "panic" {
+			text, _, _ := strings.Cut(f.Text, "\n")
+			p.Verdict += ": " + text
+		}
 		for line := range strings.Lines(f.Text) {
 			p.Evidence = append(p.Evidence, strings.TrimRight(line, "\n"))
 		}
@@ -92,6 +96,9 @@ func inWords(f *sim.Failure) string {
 	case "verdict":
 		if f.Name == protocol.Exhausted.String() {
 			return "the job gave up: it restarted again and again, and nothing came of it"
+		}
+		if f.Name == protocol.LostWork.String() {
+			return "decided output is lost, and the job has ended for it"
 		}
 		return "the job ended as it should not: " + f.Name
 	case "panic":
