@@ -66,6 +66,17 @@ func TestAFailureIsKeptAndRunsFirst(t *testing.T) {
 	}
 }
 
+// What cannot be kept is told all the same.
+func TestAFailureThatCannotBeKept(t *testing.T) {
+	os.RemoveAll("testdata/weir/TestJob")
+	if err := os.MkdirAll("testdata/weir/TestJob/exactly-once-0x0.scenario", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll("testdata/weir/TestJob")
+	checkAgain(words(fields, inClosure), lines(), counts()).fails(t, "exactly-once is violated: ", "\nwhy: 1 of 1 fault is needed.\n",
+		"\nagain  go test ./sim/simtest -run '^TestJob$' -weir.seed=0x0\nit could not be kept in a file: open testdata/weir/TestJob/exactly-once-0x0.scenario: is a directory")
+}
+
 // What no longer strikes shows nothing, and that is said; it fails whoever asks for the file, or is strict.
 func TestAStaleFileIsTold(t *testing.T) {
 	path, text := keptFile(t, check(words(fields, inClosure), lines(), counts()))

@@ -43,9 +43,6 @@ func (f *failure) String() string {
 	default:
 		head += f.Broken + ": " + f.Message
 	}
-	if f.keptErr != nil {
-		head += fmt.Sprintf("\n\nit could not be kept in a file, nor explained: %v", f.keptErr)
-	}
 	return head + "\n\n" + strings.Join(append(f.told, f.again()...), "\n")
 }
 
@@ -70,6 +67,8 @@ func (f *failure) again() []string {
 	switch {
 	case f.old != "":
 		return []string{fmt.Sprintf("again  %s -%s=%s", run, replayFlag, f.old)}
+	case f.keptErr != nil:
+		return []string{fmt.Sprintf("again  %s -%s=%#x", run, seedFlag, f.Seed), fmt.Sprintf("it could not be kept in a file: %v", f.keptErr)}
 	case f.kept != "":
 		return []string{
 			fmt.Sprintf("again  %s -%s=%s", run, replayFlag, f.kept),

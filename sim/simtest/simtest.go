@@ -122,8 +122,9 @@ func (c *check) run(seed uint64, nth, of int) {
 		c.t.Fatal(f.String())
 	case o.Broken != "":
 		k, told, err := c.keep(seed)
-		if f.keptErr = err; err == nil {
-			f.kept, f.told, f.story = k.path, []string{f.place() + "; " + told}, k.Explain(stopwatch(c.shrinkTime))
+		f.kept, f.keptErr = k.path, err
+		if k.File != nil {
+			f.told, f.story = []string{f.place() + "; " + told}, k.Explain(stopwatch(c.shrinkTime))
 		}
 		c.t.Fatal(f.String())
 	case o.Unknown:
