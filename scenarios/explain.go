@@ -122,7 +122,7 @@ func (f *File) from(at int) []Turn {
 	if i < 0 {
 		return nil // it ends where the other one goes on
 	}
-	list := together(once(t.list[i:]))
+	list := together(t.list[i:min(len(t.list), i+4*mostInstead)])
 	list[0].Apart = false
 	return list[:min(len(list), mostInstead)]
 }

@@ -162,7 +162,7 @@ func (st *Story) why(b *strings.Builder) {
 	case st.Needs == nil && len(plan) > mostLeftOut:
 		fmt.Fprintf(b, "why: %d faults, too many to leave each out: shrink it first.\n", len(plan))
 	case st.Needs == nil:
-		fmt.Fprintf(b, "why: %s; there was no time to leave each out.\n", many(len(plan), "fault"))
+		fmt.Fprintf(b, "why: %s; there was no time to leave each out (-weir.shrinktime gives more).\n", many(len(plan), "fault"))
 	case len(plan) == 1:
 		fmt.Fprintf(b, "why: %d of 1 fault is needed.\n", n)
 	default:

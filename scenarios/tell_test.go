@@ -60,7 +60,7 @@ func TestWhy(t *testing.T) {
 	for _, c := range []struct {
 		faults int
 		says   string
-	}{{0, "why: no fault is needed: it fails on a good day.\n"}, {1, "why: 1 fault; there was no time to leave each out.\n"}, {50, "why: 50 faults, too many to leave each out: shrink it first.\n"}} {
+	}{{0, "why: no fault is needed: it fails on a good day.\n"}, {1, "why: 1 fault; there was no time to leave each out (-weir.shrinktime gives more).\n"}, {50, "why: 50 faults, too many to leave each out: shrink it first.\n"}} {
 		st.file.Plan = make(faults.Plan, c.faults)
 		if text := st.Text(nil, nil); !strings.Contains(text, c.says) {
 			t.Errorf("no %q in\n%s", c.says, text)
