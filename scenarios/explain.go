@@ -369,6 +369,37 @@ func undigit(c rune) rune {
 	return c
 }
 
+// faultText is a fault of the trace in the plan's words.
+func faultText(p faults.Plan, id string) string {
+	for i := range p {
+		f := &p[i]
+		if f.ID.String() != id {
+			continue
+		}
+		text := f.ID.String()
+		if f.Node > 0 {
+			text += fmt.Sprintf(" of node %d", f.Node)
+		}
+		if f.Service != "" {
+			text += " of " + f.Service
+		}
+		if f.Channel != (faults.Way{}) {
+			text += " " + f.Channel.String()
+		}
+		if f.For > 0 {
+			text += " for " + faults.Span(f.For)
+		}
+		switch {
+		case !f.ID.Kind.Timed():
+			text += ": " + f.Place.What
+		case f.Before != "":
+			text += ": before " + f.Before
+		}
+		return text
+	}
+	return id
+}
+
 // ends is where the failure shows: to the readers who prove it, in the machine that panics, or to the world.
 func (t *telling) ends(o *Outcome) (out []Turn) {
 	f := o.Run.Failure

@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,27 +32,6 @@ const (
 // weir's own scenarios.
 func ParseFile(name string, text []byte) (*File, error) {
 	return parseFile(name, text, nil)
-}
-
-// ParseTest is ParseFile for a run of a user's test. If the file is of another one, the error wraps OtherTest.
-func ParseTest(name string, text []byte, test *Scenario) (*File, error) {
-	return parseFile(name, text, test)
-}
-
-// OtherTest is the name of the test that a file is of, if it is not the one that reads it.
-type OtherTest string
-
-func (o OtherTest) Error() string {
-	return fmt.Sprintf("it is a run of test %q, which alone knows the job: repeat it in the folder of its package, go test -run '%s' -weir.replay=FILE", string(o), RunPattern(string(o)))
-}
-
-// RunPattern is what go test -run takes for one test or subtest; it can stand between single quotes.
-func RunPattern(test string) string {
-	parts := strings.Split(test, "/")
-	for i := range parts {
-		parts[i] = "^" + strings.ReplaceAll(regexp.QuoteMeta(parts[i]), "'", ".") + "$"
-	}
-	return strings.Join(parts, "/")
 }
 
 func parseFile(name string, text []byte, test *Scenario) (*File, error) {
@@ -186,25 +164,6 @@ func (r *fileReader) named(name string) error {
 		return fmt.Errorf("there is no scenario %q; there are: %s", name, strings.Join(names, " "))
 	}
 	return r.bind(s)
-}
-
-// tested binds a file to the test that reads it, which alone knows the job.
-func (r *fileReader) tested(name string) error {
-	if name == "" || len(name) > mostName || strings.ContainsAny(name, " \t") {
-		return fmt.Errorf("%.40q is no name of a test, of 1 to %d bytes without spaces", name, mostName)
-	}
-	if r.test == nil || r.test.Name != name {
-		return OtherTest(name)
-	}
-	return r.bind(r.test)
-}
-
-func (r *fileReader) bind(s *Scenario) error {
-	if r.scenario != nil {
-		return fmt.Errorf("a file is of one run: this is the second scenario or test that is named")
-	}
-	r.f.Scenario, r.f.scenario, r.scenario = s.Name, s, s
-	return nil
 }
 
 // release reads what a broker runs.
@@ -405,6 +364,8 @@ func (c *configField) read() func(string) error {
 	return number(c.number, c.lo, c.hi)
 }
 
+// configFields are all of a configuration. One that is added later breaks the files that users keep, unless complete gives it
+// the value that it had for them.
 func configFields(c *protocol.Config) []configField {
 	return []configField{
 		{name: "interval", duration: &c.Interval}, {name: "timeout", duration: &c.Timeout}, {name: "heartbeat", duration: &c.Heartbeat}, {name: "node-timeout", duration: &c.NodeTimeout},
@@ -414,14 +375,6 @@ func configFields(c *protocol.Config) []configField {
 		{name: "batch-records", number: &c.BatchRecords, lo: 1, hi: 1 << 16}, {name: "batch-bytes", number: &c.BatchBytes, lo: 1, hi: 1 << 20}, {name: "retained", number: &c.Retained, lo: 1, hi: 16},
 		{name: "local", yes: &c.Local},
 	}
-}
-
-// subject is the word that has named what the file is a run of.
-func (r *fileReader) subject() string {
-	if r.test != nil {
-		return "test"
-	}
-	return "scenario"
 }
 
 // complete checks what the lines say together, and returns the line that is to blame.

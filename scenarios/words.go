@@ -94,37 +94,6 @@ func noteWords(k protocol.NoteKind) string {
 	return string(k)
 }
 
-// faultText is a fault of the trace in the plan's words.
-func faultText(p faults.Plan, id string) string {
-	for i := range p {
-		f := &p[i]
-		if f.ID.String() != id {
-			continue
-		}
-		text := f.ID.String()
-		if f.Node > 0 {
-			text += fmt.Sprintf(" of node %d", f.Node)
-		}
-		if f.Service != "" {
-			text += " of " + f.Service
-		}
-		if f.Channel != (faults.Way{}) {
-			text += " " + f.Channel.String()
-		}
-		if f.For > 0 {
-			text += " for " + faults.Span(f.For)
-		}
-		switch {
-		case !f.ID.Kind.Timed():
-			text += ": " + f.Place.What
-		case f.Before != "":
-			text += ": before " + f.Before
-		}
-		return text
-	}
-	return id
-}
-
 // faultWords is what a kind of fault does; empty: its name says it.
 func faultWords(k faults.Kind) string {
 	switch k {

@@ -100,9 +100,13 @@ func (c *check) rerun(p *choice) {
 	c.t.Helper()
 	for _, k := range p.files {
 		o, second := k.Run(scenarios.Watching{}), k.Run(scenarios.Watching{})
-		f := &failure{Outcome: o, name: c.t.Name(), old: k.path, told: []string{k.Minimised()}, digest: second.Run.Digest}
+		f := &failure{Outcome: o, name: c.t.Name(), old: k.path, digest: second.Run.Digest}
+		if told := k.Minimised(); told != "" {
+			f.told = append(f.told, told)
+		}
 		switch {
 		case o.Run.Digest != f.digest:
+			f.differs = c.difference(k.Seed, scenarios.Options{Limit: c.limit})
 			c.t.Fatal(f.String())
 		case o.Broken != "":
 			if o.Sort() != k.Expect {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,17 @@ func TestAFailureThatCannotBeKept(t *testing.T) {
 	defer os.RemoveAll("testdata/weir/TestJob")
 	checkAgain(words(fields, inClosure), lines(), counts()).fails(t, "exactly-once is violated: ", "\nwhy: 1 of 1 fault is needed.\n",
 		"\nagain  go test ./sim/simtest -run '^TestJob$' -weir.seed=0x0\nit could not be kept in a file: open testdata/weir/TestJob/exactly-once-0x0.scenario: is a directory")
+}
+
+// A job that was mended into one that no seed repeats is told as that, not as mended.
+func TestAKeptFileOfAJobThatDiffersFromRunToRun(t *testing.T) {
+	path, _ := keptFile(t, check(words(fields, inClosure), lines(), counts()))
+	calls := 0
+	random := words(func(line string, emit func(string)) {
+		calls++
+		emit(strconv.Itoa(calls))
+	}, inState)
+	checkAgain(random, lines(), counts()).fails(t, path+" fails again: not deterministic: two runs of the same seed differ", "The first event with another effect is step ")
 }
 
 // What no longer strikes shows nothing, and that is said; it fails whoever asks for the file, or is strict.
