@@ -109,7 +109,7 @@ func TestOnlyReplays(t *testing.T) {
 	var list []ID
 	var draws []uint64
 	for range 2000 {
-		if id, s, ok := in.Consult(MessageLost, Usual()); ok {
+		if id, s, ok := in.Consult(MessageDoubled, Usual()); ok {
 			list, draws = append(list, id), append(draws, s.Uint64())
 		}
 	}
@@ -121,7 +121,7 @@ func TestOnlyReplays(t *testing.T) {
 	again.Only(kept)
 	var got []ID
 	for range 2000 {
-		if id, s, ok := again.Consult(MessageLost, Usual()); ok {
+		if id, s, ok := again.Consult(MessageDoubled, Usual()); ok {
 			if want := draws[len(list)/2+len(got)]; s.Uint64() != want {
 				t.Fatalf("%v has other draws in the replay", id)
 			}

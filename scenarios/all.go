@@ -10,7 +10,7 @@ import (
 func All() []*Scenario {
 	all := []*Scenario{linear(), fanIn(), shuffle(), twoSinks(), bounded(), boundedAborted(), hashChain(), AccessLog(), recent(), chain()}
 	for _, s := range all {
-		s.Stops = !s.Finishes
+		s.Stops, s.Robbed = !s.Finishes, true
 	}
 	return all
 }

@@ -18,9 +18,11 @@ type drawn struct {
 	topology sim.Topology
 	second   *drawn // with a second job
 	records  int
+	slower   int // input comes this many times slower
 	fewer    int // keys are divided by this: with few, every delta holds all; with many, each change stands in one delta only
 	release  broker.Release
 	lag      protocol.Duration // of the broker's reads
+	robbed   bool              // transactions may be taken away, which nobody can defend
 }
 
 // draw makes the configuration of a seed.
@@ -32,6 +34,7 @@ func (s *Scenario) draw(c *faults.Choice) drawn {
 	if n := s.records(); n > 0 {
 		out.records, out.fewer = n, 1
 	}
+	out.robbed = s.Robbed && c.Stream("robbed").Chance(1, 12)
 	if s.Second != nil {
 		d := c.Stream("second configuration")
 		also := *s
@@ -60,26 +63,34 @@ func (s *Scenario) drawJob(d *faults.Stream) drawn {
 	interval = cmp.Or(s.Interval, interval)
 	cfg := protocol.Defaults()
 	cfg.Interval = interval
-	// Short time-outs give up checkpoints whose snapshots are late.
-	cfg.Timeout = []protocol.Duration{max(interval, 20*protocol.Second), 5 * protocol.Second, 2 * protocol.Second}[pick(d, 2, 1, 1)]
+	// Short time-outs give up checkpoints whose snapshots, or messages, are late.
+	cfg.Timeout = []protocol.Duration{max(interval, 20*protocol.Second), 5 * protocol.Second, 2 * protocol.Second, 500 * protocol.Millisecond}[pick(d, 2, 1, 1, 3)]
 	cfg.Heartbeat = []protocol.Duration{protocol.Second, 2 * protocol.Second}[d.Pick(2)]
 	cfg.NodeTimeout = []protocol.Duration{10 * protocol.Second, 30 * protocol.Second}[d.Pick(2)]
-	cfg.Tolerable = d.Pick(3)
+	if interval <= protocol.Second && d.Chance(3, 5) {
+		// A worker is taken for dead, and replaced, while there is still something to read: so it works on as a zombie.
+		cfg.Heartbeat, cfg.NodeTimeout = 200*protocol.Millisecond, []protocol.Duration{protocol.Second, 3 * protocol.Second}[d.Pick(2)]
+	}
+	cfg.Tolerable = pick(d, 1, 1, 3)
 	cfg.TxnTimeout = 4*(cfg.Timeout+interval*protocol.Duration(1+cfg.Tolerable)) + 20*protocol.Minute
 	cfg.IOTimeout = []protocol.Duration{3 * protocol.Second, 10 * protocol.Second, 35 * protocol.Second}[d.Pick(3)]
+	if interval <= protocol.Second && d.Chance(1, 3) {
+		cfg.IOTimeout = protocol.Second // what is late comes in the middle of what follows
+	}
 	cfg.RestartLimit = cmp.Or(s.RestartLimit, 1000)
 	cfg.KeyGroups = 16
 	cfg.Credit = 1 + d.Pick(4)
 	cfg.BatchRecords = []int{1, 3, 16, 64}[d.Pick(4)]
 	cfg.Retained = 1 + d.Pick(2)
 	cfg.Parallelism = s.Parallelism
-	if !s.Fixed && d.Chance(1, 3) {
+	if !s.Fixed && d.Chance(1, 2) {
 		cfg.Parallelism = 1 + d.Pick(3)
 	}
 	out := drawn{cfg: cfg, topology: topology(d), records: 40 + d.Pick(80), fewer: 1 + 7*d.Pick(2), release: broker.Kafka39}
 	if !d.Chance(1, 4) {
 		out.release = []broker.Release{broker.Kafka4TV1, broker.Kafka41, broker.Kafka43}[d.Pick(3)]
 	}
+	out.slower = 1 + 2*d.Pick(2)
 	return out
 }
 
@@ -174,9 +185,9 @@ func (s *Scenario) configOf(seed uint64, d drawn, opt Options) sim.Config {
 			watch.log = sv.Outside
 			return sv
 		},
-		Settled: watch.done,
-		Profile: faults.Draw(faults.NewChoice(seed), opt.Limit),
-		Off:     opt.Off, Trace: opt.Trace, Replay: opt.Replay, Only: opt.Only,
+		Settled:    watch.done,
+		Profile:    faults.Draw(faults.NewChoice(seed), opt.Limit),
+		Undefended: d.robbed, Off: opt.Off, Trace: opt.Trace, Replay: opt.Replay, Only: opt.Only,
 	}
 	for _, in := range s.Inputs {
 		cfg.Feeds = append(cfg.Feeds, s.feed(in, d))
@@ -215,7 +226,7 @@ func (s *Scenario) feed(in Input, d drawn) sim.Feed {
 	if in.Records > 0 {
 		n = min(n, in.Records)
 	}
-	every := max(5*d.cfg.Interval/protocol.Duration(n), protocol.Millisecond) // between appends
+	every := max(protocol.Duration(5*max(d.slower, 1))*d.cfg.Interval/protocol.Duration(n), protocol.Millisecond) // between appends
 	f := sim.Feed{Topic: in.Topic, Records: n, Start: n / 8, Every: every, Transactions: 100, AbortedTail: s.AbortedTail,
 		Make: func(i int, draws *faults.Stream) (protocol.Partition, []byte, []byte) {
 			value := in.Make(i, draws.Pick(max(1, in.Keys/d.fewer)))

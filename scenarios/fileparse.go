@@ -111,11 +111,12 @@ func (r *fileReader) word(word, rest string) error {
 	case "seed":
 		return readSeed(rest, &f.Seed)
 	case "input":
-		return fields(rest, []pair{{"records", number(&f.Records, 1, mostRecords), true}, {"fewer", number(&f.Fewer, 1, 1000), false}})
+		return fields(rest, []pair{{"records", number(&f.Records, 1, mostRecords), true}, {"fewer", number(&f.Fewer, 1, 1000), false}, {"slower", number(&f.Slower, 1, 100), false}})
 	case "run":
 		return fields(rest, []pair{
 			{"horizon", span(&f.Horizon, protocol.Millisecond), true}, {"kafka", release(&f.Kafka), true}, {"lag", span(&f.Lag, 1), false},
-			{"stop", span(&f.Stop, 1), false}, {"even", span(&f.Even, 1), false}, {"unchecked", func(t string) error { return checks(t, &f.Off) }, false},
+			{"stop", span(&f.Stop, 1), false}, {"even", span(&f.Even, 1), false}, {"robbed", yes(&f.Robbed), false},
+			{"unchecked", func(t string) error { return checks(t, &f.Off) }, false},
 		})
 	case "processes", "processes-2":
 		t := &r.setup(word).Topology
@@ -180,6 +181,7 @@ func release(to *broker.Release) func(string) error {
 	}
 }
 
+// yes reads the one thing that can be said of what is false when nothing is said.
 func readSeed(text string, seed *uint64) error {
 	digits, hex := strings.CutPrefix(text, "0x")
 	base := 10

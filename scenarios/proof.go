@@ -114,13 +114,14 @@ func invariantText(name string) string {
 	for _, t := range [][2]string{
 		{sim.CheckCut.String(), "a snapshot holds what came before the barrier and nothing from behind it"},
 		{sim.CheckOrigins.String(), "no record is on the wrong side of the source's position"},
-		{sim.CheckFencing.String(), "nothing of an older attempt commits after a later one's recovery"},
+		{sim.CheckFencing.String(), "a recovery fences every transactional id of older attempts, and nothing of theirs commits after it"},
 		{sim.CheckManifests.String(), "a decided manifest refers to durable objects only"},
 		{sim.CheckDeletes.String(), "nothing that HEAD's manifests list is deleted"},
 		{sim.CheckBatches.String(), "a batch is given back once, by who holds it"},
 		{sim.CheckWaits.String(), "every wait has an end"},
 		{sim.CheckSettles.String(), "a job that has ended holds no reader up"},
 		{sim.CheckAges.String(), "no ack makes a transaction younger than it is"},
+		{sim.CheckCalm.String(), "nothing restarts before anything has gone wrong"},
 	} {
 		if t[0] == name {
 			return t[1]

@@ -16,7 +16,7 @@ func remembered(topic string) checker.Spec {
 		next := append(append(bytes.Clone(state), in.Value...), '\n')
 		ids := strings.Split(strings.TrimSuffix(string(next), "\n"), "\n")
 		value := fmt.Appendf(nil, "%d last=%s ends=%s", len(ids), strings.Join(ids[max(0, len(ids)-3):], ","), endings(ids))
-		if len(ids) == 16 {
+		if len(ids) == 5 {
 			next = nil
 		}
 		return next, value

@@ -71,7 +71,7 @@ func (w *World) unknown(node protocol.NodeID, kind, object string) bool {
 		w.cfg.Census.Requests = append(w.cfg.Census.Requests, at)
 	}
 	if w.requests == w.cfg.UnknownAt.Request {
-		w.unheard = at
+		w.unheard, w.disturbed = at, true
 		return true
 	}
 	return kind == "Produce" && w.unheard.Kind == kind && w.unheard.Node == node && w.unheard.Object == object
@@ -82,6 +82,7 @@ func (w *World) crashesAt(m *machine, effects int) (at int, ok bool) {
 	for _, p := range w.cfg.CrashAt {
 		if p.Node == m.addr.Node && p.Step == m.proc.node.steps {
 			w.crashed++
+			w.disturbed = true
 			return min(p.Effect, effects), true
 		}
 	}

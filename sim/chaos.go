@@ -129,7 +129,11 @@ func (w *World) block(b *blocks, a *armed, d protocol.Duration) {
 // strikePause pauses a process past its time-outs; while a coordinator is paused a standby may be started.
 func (w *World) strikePause(a *armed) {
 	all := a.job.alive(func(n *node) bool { return n.wakes <= w.now })
-	n := w.book.node(a.given, all, pickNode(&a.Draws, all))
+	some := all
+	if offices := a.job.alive(func(n *node) bool { return n.office && n.wakes <= w.now }); len(offices) > 0 && a.Draws.Chance(1, 3) {
+		some = offices
+	}
+	n := w.book.node(a.given, all, pickNode(&a.Draws, some))
 	if n == nil {
 		return
 	}
@@ -175,18 +179,23 @@ func (w *World) strikeClock(a *armed) {
 	}
 }
 
-// strikePartition blocks one node's ways to some other places: all, half of them, one, or the coordinator's for so long
-// that it is taken for dead and works on; one way or both.
+// strikePartition blocks one node's ways to some other places: all, half of them, one, or a worker's to the coordinator,
+// which it no longer hears; one way or both.
 func (w *World) strikePartition(a *armed) {
-	n := w.book.node(a.given, a.job.nodes, pickNode(&a.Draws, a.job.nodes))
+	holder, shape := a.job.holder(), min(a.Draws.Pick(6), 3)
+	some := a.job.nodes
+	if list := a.job.alive(func(n *node) bool { return n.worker && n != holder }); shape == 3 && len(list) > 0 {
+		some = list
+	}
+	n := w.book.node(a.given, a.job.nodes, pickNode(&a.Draws, some))
 	if n == nil {
 		return
 	}
-	d, shape, which := w.outage(a), a.Draws.Pick(4), a.Draws.Pick(3)
+	d, which := w.outage(a), a.Draws.Pick(3)
 	places := len(w.nodes) + int(services)
 	one := a.Draws.Pick(places)
-	if holder := a.job.holder(); shape == 3 && holder != nil {
-		one, d = holder.place, w.book.span(a.given, max(d, protocol.Duration(a.Draws.Between(int64(n.job.cfg.NodeTimeout), 3*int64(n.job.cfg.NodeTimeout)))))
+	if shape == 3 && holder != nil {
+		one, which, d = holder.place, which%2, w.book.span(a.given, w.deafness(a))
 	}
 	for p := range places {
 		if p == n.place || shape == 1 && a.Draws.Chance(1, 2) || shape >= 2 && p != one {
@@ -201,6 +210,16 @@ func (w *World) strikePartition(a *armed) {
 	}
 	w.blockGiven(a, d)
 	w.After(protocol.Duration(a.Draws.Between(1, int64(d))), func() { w.giveUp(n, a) })
+}
+
+// deafness is for how long a worker does not hear the coordinator: until a checkpoint or two are given up, or until it is
+// taken for dead and works on.
+func (w *World) deafness(a *armed) protocol.Duration {
+	c := a.job.cfg
+	if a.Draws.Chance(1, 3) {
+		return min(protocol.Duration(a.Draws.Between(int64(c.Timeout/2), int64(2*(c.Timeout+c.Heartbeat)))), c.NodeTimeout)
+	}
+	return protocol.Duration(a.Draws.Between(int64(c.NodeTimeout), 3*int64(c.NodeTimeout)))
 }
 
 // holder is the first node on which a coordinator runs, or nil.

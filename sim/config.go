@@ -60,6 +60,8 @@ type Services struct {
 	Committed func(id protocol.TransactionalID) bool
 	// Began says when the newest transaction of an id began, if it is one of that producer; nil leaves ages unchecked.
 	Began func(protocol.TransactionalID, protocol.Producer) (protocol.Time, bool)
+	// Abort aborts the open transaction of an id by hand; false: there is none. Nil: nobody can.
+	Abort func(protocol.TransactionalID) bool
 	// Settling reports whether a transaction still holds readers up; nil: none ever does. A run ends only when none does.
 	Settling func() bool
 	// Digest is a digest of all that the services hold, taken at the end of a run; nil leaves it out.
@@ -125,8 +127,8 @@ type Config struct {
 	Census    *Census      // gets the places that an enumeration goes through
 	Off       Checks       // invariants not to check
 	Limits    Limits
-	// Undefended lets RequestDoubled double the opening of a slot too. A late double of an answered InitProducerID on an
-	// id in use is what Kafka cannot defend: the job may then end LOST, which must be the Expect or be forgiven.
+	// Undefended lets prepared transactions be taken away, which Kafka cannot defend: RequestDoubled doubles the opening of
+	// a slot too, and an operator aborts one by hand. The job may then end LOST, and say of which: Result.SaidLost.
 	Undefended bool
 	Trace      func(line string) // gets every event and effect as text; slow
 	See        func(Seen)        // gets the same, with the words of the job
@@ -141,13 +143,14 @@ type Checks uint32
 const (
 	CheckCut       Checks = 1 << iota // frames before barrier n are in snapshot n, those after are not; alignment follows
 	CheckOrigins                      // no record's origin is on the wrong side of the source's position
-	CheckFencing                      // nothing of an older attempt commits after a later one's recovery
+	CheckFencing                      // a recovery fences every id of older attempts, and nothing of theirs commits after it
 	CheckManifests                    // a decided manifest refers to durable objects only
 	CheckDeletes                      // nothing that HEAD's manifests list is deleted
 	CheckBatches                      // a batch is given back once, by who holds it
 	CheckWaits                        // every wait has an end: no Pending() deadline lies long in the past
 	CheckSettles                      // a job that has ended holds no reader up
 	CheckAges                         // no ack makes a transaction younger than it is
+	CheckCalm                         // nothing restarts before anything has gone wrong
 )
 
 // LivenessBound is how long a job may take, after all faults, to seal a checkpoint that covers its input: two rounds of

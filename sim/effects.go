@@ -10,7 +10,7 @@ import (
 func (w *World) perform(m *machine, ef protocol.Effect) {
 	switch ef := ef.(type) {
 	case protocol.Resume:
-		*w.queue.push(w.now + protocol.Time(w.schedule.Between(1, 20_000))) = item{kind: itResume, m: m}
+		*w.queue.push(w.now.Add(w.draw(w.latency.turn))) = item{kind: itResume, m: m}
 	case protocol.Wake:
 		w.wake(m, ef)
 	case protocol.Send:
@@ -169,6 +169,7 @@ func (w *World) struck(id faults.ID) {
 }
 
 func (w *World) fire(id faults.ID) {
+	w.disturbed = true
 	w.fired = append(w.fired, Fired{ID: id, At: w.now, Phase: w.job.phase})
 	w.book.fired(id)
 	w.trace.fault(w, id)

@@ -5,6 +5,7 @@ import "weir/protocol"
 // kill takes a node's process away in silence: its connections break, and neither end hears of it.
 func (w *World) kill(id protocol.NodeID) {
 	n := w.node(id)
+	w.disturbed = true
 	if n.proc == nil {
 		return
 	}

@@ -72,7 +72,7 @@ func (w *World) Call(req wire.Request, x wire.Exchange) {
 	if req.Kind == "OpenSlot" && !w.cfg.Undefended {
 		return
 	}
-	if s, ok := w.fires(faults.RequestDoubled, faults.Usual()); ok {
+	if s, ok := w.fires(faults.RequestDoubled, w.doubles(&req)); ok {
 		c.doubled = true
 		again := w.book.delay(protocol.Duration(s.Spread(1, 2*int64(max(req.Timeout, 1)))))
 		w.leg(c, legApply, arrive.Add(again))
@@ -100,6 +100,17 @@ func (w *World) matters(req *wire.Request, j *tenant) bool {
 func (w *World) odds(req *wire.Request, j *tenant) faults.Odds {
 	if w.matters(req, j) {
 		return faults.Odds{Weight: 8, Least: 15_000}
+	}
+	if req.Kind == "OpenSlot" {
+		return faults.Odds{Weight: 3}
+	}
+	return faults.Usual()
+}
+
+// doubles are the odds of a request's double.
+func (w *World) doubles(req *wire.Request) faults.Odds {
+	if req.Kind == "OpenSlot" {
+		return faults.Odds{Weight: 4, Least: 15_000}
 	}
 	return faults.Usual()
 }
@@ -186,6 +197,9 @@ func (w *World) reach(c *call) {
 	}
 	if c.doubled && c.applied {
 		w.count(faults.RequestDoubled)
+		if c.req.Kind == "OpenSlot" {
+			w.rob(c.req.Object)
+		}
 	}
 	c.applied = true
 	before := w.watchRequest(c)

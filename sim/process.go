@@ -166,6 +166,7 @@ func (w *World) remove(m *machine) {
 
 // fail drops a task and tells its worker machine.
 func (w *World) fail(m *machine, f protocol.Failure) {
+	w.disturbed = w.disturbed || f.Kind != protocol.FailService // the job's own doing
 	w.remove(m)
 	if worker := m.proc.machine(protocol.WorkerTask); worker != nil {
 		worker.done(protocol.Died{Scope: m.start.Scope, Task: m.addr.Task, Failure: f})

@@ -67,10 +67,12 @@ type Result struct {
 	Missed    []faults.Fault // of Config.Plan: those that did not strike
 	Notes     []NoteCount    // in the order of first appearance
 	Verdict   protocol.Verdict
-	Crashed   int      // how many of Config.CrashAt were places of this run
-	Failure   *Failure // nil: the run passed, as far as the world can see; the history is the checker's
-	History   History
-	Ring      []string // with a failure: the newest events and effects
+	// SaidLost is with Config.Undefended: the job ended LOST, and rightly so. What it wrote is not judged.
+	SaidLost bool
+	Crashed  int      // how many of Config.CrashAt were places of this run
+	Failure  *Failure // nil: the run passed, as far as the world can see; the history is the checker's
+	History  History
+	Ring     []string // with a failure: the newest events and effects
 }
 
 // Passed reports whether nothing failed.
@@ -99,7 +101,7 @@ func (r Result) String() string {
 func (w *World) result() Result {
 	r := Result{
 		Seed: w.cfg.Seed, Digest: w.digest.h, Steps: w.steps, Horizon: w.cfg.Limits.Horizon, Virtual: w.now.Sub(epochStart), Honest: w.job.honest, Settled: w.settled,
-		Faults: w.counts, Targets: w.targets, Sometimes: w.sometimes, Fired: w.fired, Notes: w.notes.list, Verdict: w.verdict, Crashed: w.crashed, Failure: w.failure, History: w.history,
+		Faults: w.counts, Targets: w.targets, Sometimes: w.sometimes, Fired: w.fired, Notes: w.notes.list, Verdict: w.verdict, SaidLost: w.saidLost, Crashed: w.crashed, Failure: w.failure, History: w.history,
 	}
 	w.book.result(&r)
 	for _, j := range w.jobs {

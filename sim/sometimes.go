@@ -47,6 +47,7 @@ const (
 	RareConsolidated                 // a task merged its runs
 	RareRecalled                     // a copy on a local disk took the place of an object
 	RareSpoilt                       // a copy was there and was not what was written
+	RareSaidLost                     // a job ended LOST, of a transaction that a late double had taken over
 	Rares                            // their number
 )
 
@@ -62,7 +63,7 @@ func (r Rare) String() string {
 		"recovery found it committed", "stray transaction fenced", "zombie opened a slot", "zombie produced",
 		"zombie told the coordinator", "two aborts, then a crash", "crash between decision and seal",
 		"coordinator crashed in recovery", "restored while an old upload was under way", "deadline passed", "runs consolidated",
-		"run recalled from disk", "spoilt copy refused",
+		"run recalled from disk", "spoilt copy refused", "lost, and said so",
 	}
 	return names[r]
 }

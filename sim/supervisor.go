@@ -79,6 +79,14 @@ func (w *World) exit(p *process, v protocol.Verdict) {
 		w.verdict = v
 		n.job.close(n, v)
 		w.maybeOver()
+	case protocol.LostWork:
+		w.verdict = v
+		if w.over = w.robbed(v); !w.over {
+			w.fails("verdict", v.Kind.String(), fmt.Sprintf("the process of node %d ended %v, and nothing of that transaction was lost: %s", n.id, v.Kind, v.Text))
+			return
+		}
+		w.saw(RareSaidLost)
+		w.saidLost = true
 	default:
 		w.verdict = v
 		w.fails("verdict", v.Kind.String(), fmt.Sprintf("the process of node %d ended %v, which the run does not expect: %s", n.id, v.Kind, v.Text))

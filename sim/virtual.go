@@ -79,6 +79,13 @@ func Virtual(topics []Topic, tune func(*broker.Options), jobs ...protocol.Config
 				t, ok := b.Txn(id)
 				return t.Began, ok && t.Producer == p
 			},
+			Abort: func(id protocol.TransactionalID) bool {
+				t, ok := b.Txn(id)
+				if ok = ok && t.State == broker.Ongoing; ok {
+					b.InitProducerID(id, protocol.Minute)
+				}
+				return ok
+			},
 			Committed: func(id protocol.TransactionalID) bool {
 				t, ok := b.Txn(id)
 				return ok && (t.State == broker.PrepareCommit || t.State == broker.CompleteCommit)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 
 	"weir/faults"
 	"weir/protocol"
@@ -35,6 +36,7 @@ type watch struct {
 	honest  protocol.Duration
 	listed  []protocol.ObjectKey // by HEAD's manifests, the manifests included; ascending
 	decoded []manifest           // those that HEAD's newest version lists
+	owned   []owned              // transactional ids
 
 	// What tells whether a rare state was reached.
 	aborts   int    // checkpoints in a row, without a crash between
@@ -90,6 +92,8 @@ func (c Checks) String() string {
 		return "settles"
 	case CheckAges:
 		return "ages"
+	case CheckCalm:
+		return "calm"
 	}
 	return fmt.Sprintf("checks %b", uint32(c))
 }
@@ -105,6 +109,7 @@ func (w *World) watchNote(m *machine, n protocol.Note) {
 		j.checkpoint(n.Checkpoint).triggered = w.now
 		w.become(j, faults.Triggered)
 	case protocol.NotePrepared:
+		w.byHand(protocol.TransactionalID(n.Detail))
 		if j.phase == faults.Triggered {
 			w.become(j, faults.Prepared)
 		}
@@ -122,6 +127,7 @@ func (w *World) watchNote(m *machine, n protocol.Note) {
 		m.proc.node.claimed, _ = attemptOf(n.Detail)
 		w.become(j, faults.Recovering)
 	case protocol.NoteRestart:
+		w.checkCalm(n.Detail)
 		w.become(j, faults.Recovering)
 	case protocol.NoteAligned, protocol.NoteFrozen:
 		m.froze = append(m.froze, n.Checkpoint)
@@ -197,6 +203,13 @@ func (a *attempt) position(topic string, partition protocol.Partition) *protocol
 		}
 	}
 	return nil
+}
+
+// checkCalm checks that no service fails a job before anything has gone wrong; slow ones may exhaust its patience.
+func (w *World) checkCalm(why string) {
+	if !w.disturbed && strings.HasPrefix(why, protocol.FailService.String()+":") {
+		w.breach(CheckCalm, "the region restarts though nothing has gone wrong: "+why)
+	}
 }
 
 // seal counts a sealed checkpoint; in the liveness phase it may be what the run waits for.
@@ -279,5 +292,6 @@ func (w *World) watchWaits() {
 func (w *World) watchSpawn(m *machine) {
 	if j := m.proc.node.job; j.scope.Older(m.start.Scope) {
 		j.scope = m.start.Scope
+		w.checkFenced(j, j.scope)
 	}
 }

@@ -31,6 +31,8 @@ func (w *World) watchApplied(c *call, committed bool) {
 		if now && !committed {
 			w.checkFencing(j, id)
 		}
+	case "OpenSlot", "Fence":
+		j.watchIDs(c.req.Object, c.req.Kind == "Fence")
 	case "Store":
 		if j.clients.Object != nil && j.spec.Manifests.Head != nil && protocol.ObjectKey(c.req.Object) == j.spec.Manifests.HeadKey {
 			w.checkHead(c, j)

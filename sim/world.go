@@ -59,6 +59,10 @@ type World struct {
 	calm      protocol.Time // when the liveness phase began; zero before
 	deadline  protocol.Time // of the liveness phase
 	settled   protocol.Duration
+	stolen    []string     // quoted ids that were taken away while in use
+	robs      bool         // somebody has begun to take a transaction away
+	saidLost  bool         // a job has said LOST of one of them
+	disturbed bool         // something has gone wrong
 	crashed   int          // at CrashAt
 	requests  uint64       // so far
 	unheard   RequestPlace // of UnknownAt
@@ -68,7 +72,7 @@ type World struct {
 }
 
 // latency is how long things take without faults, drawn per run.
-type latency struct{ tell, frame, log, bucket span }
+type latency struct{ tell, frame, log, bucket, turn span }
 
 type span struct{ lo, hi protocol.Duration }
 
@@ -136,18 +140,30 @@ func drawLatency(s *faults.Stream) latency {
 	draw := func(lo, hi, most protocol.Duration) span {
 		return span{protocol.Duration(s.Spread(1, int64(lo))), protocol.Duration(s.Spread(int64(hi), int64(most)))}
 	}
-	return latency{
+	l := latency{
 		tell:   draw(20*protocol.Microsecond, 100*protocol.Microsecond, 5*protocol.Millisecond),
 		frame:  draw(20*protocol.Microsecond, 50*protocol.Microsecond, 5*protocol.Millisecond),
 		log:    draw(200*protocol.Microsecond, 500*protocol.Microsecond, 20*protocol.Millisecond),
 		bucket: draw(2*protocol.Millisecond, 5*protocol.Millisecond, 100*protocol.Millisecond),
+		turn:   span{1, idleTurn},
 	}
+	if s.Chance(1, 2) {
+		l.turn.hi = protocol.Duration(s.Spread(int64(idleTurn), int64(busyTurn)))
+	}
+	if s.Chance(1, 3) { // as far away as the slowest percent of what S3 answers
+		l.bucket.hi = protocol.Duration(s.Spread(int64(l.bucket.hi), int64(400*protocol.Millisecond)))
+	}
+	return l
 }
+
+// How long a task waits for its turn at most, on a machine with nothing else to do and on one with much: then what was
+// fetched or received waits in front of it, and messages overtake it.
+const idleTurn, busyTurn = 20 * protocol.Microsecond, 10 * protocol.Millisecond
 
 // evenLatency is the same time for every way.
 func evenLatency(d protocol.Duration) latency {
 	s := span{d, d}
-	return latency{s, s, s, s}
+	return latency{s, s, s, s, span{1, idleTurn}}
 }
 
 func (w *World) draw(s span) protocol.Duration {

@@ -23,7 +23,7 @@
 // In form recent, count is as in form count; ids are the key's last three, this one included, the oldest first, with
 // commas between them; counts are, for each last character that ids of the key had so far, the character and how many had
 // it, in the order of the characters, with commas between them, but a count that reaches three is taken away instead.
-// After its sixteenth input a key begins anew, as if it had had none.
+// After its fifth input a key begins anew, as if it had had none.
 //
 // # Jobs
 //

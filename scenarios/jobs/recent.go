@@ -10,9 +10,9 @@ import (
 
 // Of a key in Recent.
 const (
-	recentIDs  = 3  // kept
-	recentFull = 3  // a digit's count, which then ends
-	recentAll  = 16 // inputs, after which the key begins anew
+	recentIDs  = 3 // kept
+	recentFull = 3 // a digit's count, which then ends
+	recentAll  = 5 // inputs, after which the key begins anew
 )
 
 // Recent keeps a count, the last ids and counts of their last characters, of the keys of two topics together.
