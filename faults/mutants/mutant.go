@@ -29,7 +29,9 @@ type Source struct {
 }
 
 // All is every mutant that must be caught: the first ones, which each test run hunts, then the others.
-func All() []Mutant { return slices.Concat(First(), Commits(), Barriers(), Recoveries(), More()) }
+func All() []Mutant {
+	return slices.Concat(First(), Commits(), Barriers(), Recoveries(), More(), Others())
+}
 
 // Named is the mutant of a name.
 func Named(name string) (Mutant, bool) {

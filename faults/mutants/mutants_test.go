@@ -4,6 +4,7 @@ import (
 	"go/format"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -14,7 +15,7 @@ func read(file string) ([]byte, error) {
 // TestApply fails when a line that a mutant names has changed. Patch the mutant anew, so that it breaks the same rule.
 func TestApply(t *testing.T) {
 	seen := map[string]bool{}
-	for _, m := range All() {
+	for _, m := range slices.Concat(All(), Harmless(), Adapters()) {
 		if m.Name == "" || m.Breaks == "" || seen[m.Name] {
 			t.Errorf("mutant %q: name and rule must be there, and the name unique", m.Name)
 		}
