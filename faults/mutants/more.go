@@ -19,7 +19,6 @@ func More() []Mutant {
 		idsReused(),
 		commitRetriedAsAbort(),
 		copyNotVerified(),
-		runNamesReused(),
 	}
 }
 
@@ -45,10 +44,10 @@ func offsetAtFetch() Mutant {
 		StandsFor: "auto-commit of Kafka's consumer, which commits what poll has returned",
 		Edits: []Edit{
 			{"protocol/task/source.go",
-				`		sp.fetching, sp.fetched = false, &ev
+				`		sp.fetching, sp.full, sp.fetched = false, true, ev
 `,
-				`		sp.fetching, sp.fetched = false, &ev
-		ev.Next, sp.position.Next = max(ev.Next, sp.position.Next), ev.Next
+				`		sp.fetching, sp.full, sp.fetched = false, true, ev
+		sp.fetched.Next, sp.position.Next = max(ev.Next, sp.position.Next), ev.Next
 `},
 		},
 	}
@@ -213,10 +212,10 @@ func creditNotGranted() Mutant {
 		StandsFor: "a leak of credit, after which a channel stands still",
 		Edits: []Edit{
 			{"protocol/task/sink.go",
-				`		out.Append(protocol.Grant{Channel: s.in.inputs[in].channel, N: 1})
+				`		out.Append(s.in.inputs[in].one)
 `,
 				`		if in > 0 {
-			out.Append(protocol.Grant{Channel: s.in.inputs[in].channel, N: 1})
+			out.Append(s.in.inputs[in].one)
 		}
 `},
 		},
@@ -275,19 +274,6 @@ func copyNotVerified() Mutant {
 `,
 				`	case len(ev.Body) == 0:
 `},
-		},
-	}
-}
-
-func runNamesReused() Mutant {
-	return Mutant{
-		Name:      "run-names-reused",
-		Breaks:    "a run's name is used by no other life of any task: here the attempt is left out of it, and what an ended attempt stored or kept is found under it",
-		StandsFor: "FLINK-29913: state files with local numbers, taken for each other after a restart",
-		Edits: []Edit{
-			{"protocol/task/snapshot.go",
-				`"data/%s/%s/%06d", s.cfg.Start.Scope, s.shelf(), s.seq`,
-				`"data/%d/%s/%06d", s.cfg.Start.Scope.Epoch, s.shelf(), s.seq`},
 		},
 	}
 }

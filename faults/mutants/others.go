@@ -229,9 +229,9 @@ func lineageNotRestored() Mutant {
 		StandsFor: "shared state that is not registered again after a restore (Flink's test is testSharedStateReRegistration)",
 		Edits: []Edit{{"protocol/task/snapshot.go",
 			`	s.bodies = nil
-	return snapshotAnswer{restored: true}`,
+	s.retain(out)`,
 			`	s.bodies, s.lineage = nil, nil
-	return snapshotAnswer{restored: true}`,
+	s.retain(out)`,
 		}},
 	}
 }
@@ -242,9 +242,9 @@ func runsAsTheyCome() Mutant {
 		Breaks:    "runs are restored in the order of the lineage: here in the order in which they arrive, so that old values overwrite new ones",
 		StandsFor: "a parallel download that applies what is there",
 		Edits: []Edit{{"protocol/task/snapshot.go",
-			`	s.bodies[op.at] = ev.Body
+			`	s.bodies[at] = body
 	if s.missing--; s.missing > 0 {`,
-			`	s.bodies[len(s.bodies)-s.missing] = ev.Body
+			`	s.bodies[len(s.bodies)-s.missing] = body
 	if s.missing--; s.missing > 0 {`,
 		}},
 	}
@@ -323,10 +323,10 @@ func fetchUncommitted() Mutant {
 		Breaks:    "a fetch brings what is committed: here of an aborted transaction too",
 		StandsFor: "isolation.level=read_uncommitted, the default of consumers",
 		Edits: []Edit{{"sim/broker/fetch.go",
-			`		seen := p.view(ef.From)
+			`		a.outcome, a.seen = protocol.OK, p.view(r.at)
 `,
-			`		seen := p.view(ef.From)
-		seen.spans = make([]span, len(seen.spans))
+			`		a.outcome, a.seen = protocol.OK, p.view(r.at)
+		a.seen.spans = make([]span, len(a.seen.spans))
 `,
 		}},
 	}
@@ -339,8 +339,8 @@ func runNamesReused() Mutant {
 		StandsFor: "SlateDB RFC 0026, FLINK-29913: create-if-absent forgets what was deleted",
 		Edits: []Edit{
 			{"protocol/task/snapshot.go",
-				`protocol.ObjectKey(fmt.Sprintf("data/%s/%s-%d/%06d", s.cfg.Start.Scope, s.cfg.Stage,`,
-				`protocol.ObjectKey(fmt.Sprintf("data/%s/%s-%d/%06d", protocol.Scope{Job: s.cfg.Start.Scope.Job, Epoch: 1}, s.cfg.Stage,`},
+				`"data/%s/%s/%06d", s.cfg.Start.Scope, s.shelf(), s.seq`,
+				`"data/%s/%s/%06d", protocol.Scope{Job: s.cfg.Start.Scope.Job, Epoch: 1}, s.shelf(), s.seq`},
 			{"protocol/task/snapshot.go",
 				`	case ev.Outcome == protocol.OK && protocol.Sum(sha256.Sum256(ev.Body)) == op.sum:
 		return s.onDurable(now, op.run, int64(len(ev.Body)), op.sum, out)
@@ -352,9 +352,9 @@ func runNamesReused() Mutant {
 	}`},
 			{"protocol/task/snapshot.go",
 				`	s.bodies = nil
-	return snapshotAnswer{restored: true}`,
+	s.retain(out)`,
 				`	s.bodies, s.seq = nil, uint64(s.cfg.Start.Restored)<<10
-	return snapshotAnswer{restored: true}`},
+	s.retain(out)`},
 		},
 	}
 }
