@@ -28,7 +28,7 @@ type drawn struct {
 // draw makes the configuration of a seed.
 func (s *Scenario) draw(c *faults.Choice) drawn {
 	out := s.drawJob(c.Stream("configuration"))
-	out.cfg.Local = c.Stream("copies").Chance(2, 3)
+	out.cfg.Local = c.Stream("copies").Chance(3, 4)
 	out.topology = s.processes(out.topology)
 	out.lag = []protocol.Duration{0, 2 * protocol.Millisecond, 20 * protocol.Millisecond, 100 * protocol.Millisecond}[c.Stream("broker").Pick(4)]
 	if n := s.records(); n > 0 {
@@ -194,7 +194,7 @@ func (s *Scenario) configOf(seed uint64, d drawn, opt Options) sim.Config {
 	}
 	// What can only strike where copies are kept, and matters when they are read, must be frequent to be met at all.
 	if d.cfg.Local {
-		cfg.Profile = cfg.Profile.Raise(4, faults.CrashWorker)
+		cfg.Profile = cfg.Profile.Raise(5, faults.CrashWorker)
 	}
 	cfg.Profile = cfg.Profile.Raise(200_000, faults.DiskFull, faults.DiskRot, faults.DiskError, faults.DiskSlow)
 	cfg.Profile = cfg.Profile.Raise(900_000, faults.DiskLost, faults.DiskTorn)

@@ -215,11 +215,10 @@ func (s *Setup) text(b *strings.Builder, suffix string) {
 			fmt.Fprintf(b, "config%s", suffix)
 		}
 		fmt.Fprintf(b, " %s=%s", field.name, field.text())
-		if i%6 == 5 {
+		if i%6 == 5 || i == len(fields)-1 {
 			b.WriteByte('\n')
 		}
 	}
-	b.WriteByte('\n')
 }
 
 func nodesText(list []protocol.NodeID) string {

@@ -94,7 +94,7 @@ func orders() *Scenario {
 func TestFileOfATest(t *testing.T) {
 	s := orders()
 	f, o := s.File(4, Options{Limit: faults.Full()})
-	if o.Verdict.Scope.Inputs != 12 || !strings.Contains(f.String(), "\ntest TestOrders/all\nseed 0x4\ninput records=12\nrun ") {
+	if o.Verdict.Scope.Inputs != 12 || !strings.Contains(f.String(), "\ntest TestOrders/all\nseed 0x4\ninput records=12 ") {
 		t.Errorf("%d inputs\n%s", o.Verdict.Scope.Inputs, f)
 	}
 	back, err := ParseTest("x", []byte(f.String()), s)

@@ -17,12 +17,10 @@ func (w *World) downtime(c *protocol.Config) protocol.Duration {
 	return protocol.Duration(w.fate.Spread(int64(protocol.Millisecond), int64(most)))
 }
 
-// restart starts a crashed process again, there; a coordinator's perhaps on another node.
+// restart starts a crashed process again, there; a coordinator's perhaps on another node. It does so too when another
+// coordinator has ended the job meanwhile: only who has ended by itself is left alone.
 func (w *World) restart(n *node) {
-	if n.job.closed {
-		n.office = false
-		w.maybeOver()
-	}
+	w.maybeOver() // who was deposed was perhaps the last one
 	if n.office && w.fate.Chance(1, 2) {
 		if other := w.standby(n.job); other != nil {
 			n.office = false
