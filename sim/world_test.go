@@ -103,7 +103,7 @@ func TestReplayByFiredFaults(t *testing.T) {
 
 func caught(t *testing.T, bugs toyBugs, name string) {
 	t.Helper()
-	for seed := range uint64(2000) {
+	for seed := range uint64(1000) {
 		cfg := toyConfig(seed, bugs)
 		cfg.Feeds[0].Every, cfg.Feeds[0].Records = protocol.Millisecond, 2000
 		if r := Run(cfg); r.Failure != nil {
@@ -114,7 +114,7 @@ func caught(t *testing.T, bugs toyBugs, name string) {
 			return
 		}
 	}
-	t.Fatalf("2000 seeds passed with a bug that %s must catch", name)
+	t.Fatalf("1000 seeds passed with a bug that %s must catch", name)
 }
 
 func TestBugsAreCaught(t *testing.T) {
