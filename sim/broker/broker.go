@@ -69,6 +69,7 @@ type Broker struct {
 	ongoing []*txn
 	// Invariant: marking counts the transactions in states PrepareCommit and PrepareAbort.
 	marking int
+	term    int32 // of the coordinator: how often it was replaced
 	pids    int64 // producer ids given out
 	arena   arena
 	look    protocol.Time // when the next look for late transactions is due; zero: none is

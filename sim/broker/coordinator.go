@@ -20,6 +20,7 @@ type txn struct {
 	began    protocol.Time // when its first partition was registered
 	changed  protocol.Time // when the state last changed
 	parts    []*partition  // registered with the transaction
+	writer   int64         // producer id of what is being ended
 	unmarked int           // partitions whose marker is still to be written
 }
 
@@ -246,18 +247,35 @@ func (b *Broker) fenceAndAbort(t *txn) {
 // prepare decides: from now on nothing changes the outcome.
 func (b *Broker) prepare(t *txn, commit bool, writer int64) {
 	b.become(t, prepared(commit))
+	t.writer = writer
+	b.writeMarkers(t, commit)
+}
+
+// writeMarkers has the present coordinator end a transaction in each of its partitions.
+func (b *Broker) writeMarkers(t *txn, commit bool) {
+	term := b.term
 	t.unmarked = len(t.parts)
 	if t.unmarked == 0 { // there is no marker to write, but the completion is an act of its own too
-		b.net.After(b.opts.MarkerDelay(), func() { b.become(t, completed(commit)) })
+		b.net.After(b.opts.MarkerDelay(), func() { b.complete(t, commit, term) })
 	}
 	for _, p := range t.parts {
-		b.net.After(b.opts.MarkerDelay(), func() { b.mark(t, p, commit, writer) })
+		b.net.After(b.opts.MarkerDelay(), func() { b.mark(t, p, commit, term) })
 	}
 }
 
-func (b *Broker) mark(t *txn, p *partition, commit bool, writer int64) {
-	p.mark(writer, verdictOf(commit))
-	if t.unmarked--; t.unmarked == 0 {
+func (b *Broker) mark(t *txn, p *partition, commit bool, term int32) {
+	if p.takes(t.writer, term) {
+		p.mark(t.writer, verdictOf(commit))
+	}
+	if term == b.term {
+		t.unmarked--
+	}
+	b.complete(t, commit, term)
+}
+
+// complete ends a transaction that has all its markers, unless a successor sees to that.
+func (b *Broker) complete(t *txn, commit bool, term int32) {
+	if term == b.term && t.unmarked == 0 {
 		b.become(t, completed(commit))
 	}
 }

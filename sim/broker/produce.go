@@ -10,6 +10,7 @@ type producerState struct {
 	epoch  int16
 	next   int32 // sequence number of the next record
 	last   protocol.Time
+	term   int32            // of the coordinator whose marker came last
 	recent [window]appended // the newest is at filled-1 modulo window
 	filled int
 }
