@@ -34,7 +34,7 @@ func TestK3LeaderCutsTheLog(t *testing.T) {
 		t.Fatalf("before the election: %+v", before)
 	}
 	h.b.CutEnd("out", 0, 2)
-	if _, code := h.b.produce("id", o.Producer, "out", 0, 4, recordsFrom([]KV{{}})); code == None {
+	if _, code := h.b.produce("id", o.Producer, "out", 0, 4, h.b.arena.from([]KV{{}})); code == None {
 		t.Error("a batch behind the cut is appended as if nothing were missing")
 	}
 	steps := []protocol.Outcome{h.fetch(id, 0, 5).Outcome, read(3).Outcome}
@@ -56,7 +56,7 @@ func TestCutForgetsItsWriters(t *testing.T) {
 	h.b.CreateTopic("out", 1)
 	pair, _ := h.b.InitProducerID("id", protocol.Minute)
 	for first := range int32(4) {
-		if _, code := h.b.produce("id", pair, "out", 0, first, recordsFrom([]KV{{}})); code != None {
+		if _, code := h.b.produce("id", pair, "out", 0, first, h.b.arena.from([]KV{{}})); code != None {
 			t.Fatal(code)
 		}
 	}
@@ -66,7 +66,7 @@ func TestCutForgetsItsWriters(t *testing.T) {
 		base  protocol.Offset
 		want  Code
 	}{{3, 0, OutOfOrderSequence}, {1, 1, None}, {2, 2, None}, {3, 3, None}} {
-		if base, code := h.b.produce("id", pair, "out", 0, c.first, recordsFrom([]KV{{}})); code != c.want || base != c.base {
+		if base, code := h.b.produce("id", pair, "out", 0, c.first, h.b.arena.from([]KV{{}})); code != c.want || base != c.base {
 			t.Errorf("batch %d: at %d, %v; want at %d, %v", c.first, base, code, c.base, c.want)
 		}
 	}
@@ -118,7 +118,7 @@ func TestK20LateMarkerOfADeadCoordinator(t *testing.T) {
 		if code := h.b.AddPartition("id", pair, "out", 0); code != None {
 			return code
 		}
-		_, code := h.b.produce("id", pair, "out", 0, first, recordsFrom([]KV{{Key: []byte{'a' + byte(first)}}}))
+		_, code := h.b.produce("id", pair, "out", 0, first, h.b.arena.from([]KV{{Key: []byte{'a' + byte(first)}}}))
 		return code
 	}
 	codes := []Code{write(0), h.b.EndTxn("id", pair, 4, true), write(1)} // the marker takes 5 s
