@@ -208,6 +208,7 @@ func releaseKeepsNewest() Mutant {
 		Name:      "release-keeps-newest",
 		Breaks:    "an object is deleted when no retained manifest lists it: here when the newest does not",
 		StandsFor: "a clean-up that looks at the newest checkpoint only (Flink's test is testNotCleanCheckpointInUse)",
+		Unseen:    "a job restores the newest checkpoint only: those before it are kept for people",
 		Edits: []Edit{{"protocol/checkpoint/seal.go",
 			`		for _, k := range m.Objects() {
 			kept[k] = true

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path"
-	"sync"
 	"sync/atomic"
 
 	"weir/protocol"
@@ -23,7 +22,7 @@ type Copies struct {
 	root  *os.Root
 	log   *slog.Logger
 	slots chan struct{} // holds one token per running effect
-	busy  sync.WaitGroup
+	work  work
 	// Invariant: failing says that the last write failed; it is told once, not for every copy.
 	failing atomic.Bool
 }
@@ -58,9 +57,14 @@ func (c *Copies) tryWrite() error {
 
 // Perform implements protocol.Device.
 func (c *Copies) Perform(_ protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
-	c.busy.Add(1)
+	if !c.work.enter() {
+		if r, ok := ef.(protocol.Recall); ok {
+			go done(protocol.Recalled{Op: r.Op, Outcome: protocol.Unknown})
+		}
+		return
+	}
 	go func() {
-		defer c.busy.Done()
+		defer c.work.busy.Done()
 		c.slots <- struct{}{}
 		defer func() { <-c.slots }()
 		switch ef := ef.(type) {
@@ -74,10 +78,12 @@ func (c *Copies) Perform(_ protocol.Address, ef protocol.Effect, done func(proto
 	}()
 }
 
-// Close waits for what was begun.
+// Close waits for what was begun. What is asked later is not done, and a Recall answered Unknown.
 func (c *Copies) Close() error {
-	c.busy.Wait()
-	return c.root.Close()
+	if c.work.close() {
+		return c.root.Close()
+	}
+	return nil
 }
 
 func (c *Copies) keep(ef protocol.Keep) {

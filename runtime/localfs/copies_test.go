@@ -13,38 +13,21 @@ import (
 	"weir/protocol/devicetest"
 )
 
-// copiesHarness is a folder of copies.
-type copiesHarness struct {
-	t     *testing.T
-	c     *Copies
-	began time.Time
+// shelves is a folder of copies.
+type shelves struct {
+	*harness
+	t *testing.T
+	c *Copies
 }
 
-func (h *copiesHarness) Start(from protocol.Address, ef protocol.Effect) func() protocol.Event {
-	got := make(chan protocol.Event, 1)
-	h.c.Perform(from, ef, func(ev protocol.Event) { got <- ev })
-	return func() protocol.Event {
-		select {
-		case ev := <-got:
-			return ev
-		case <-time.After(30 * time.Second):
-			return nil
-		}
-	}
-}
-func (h *copiesHarness) Now() protocol.Time              { return protocol.Time(time.Since(h.began)) }
-func (*copiesHarness) Sleep(d protocol.Duration)         { time.Sleep(time.Duration(d)) }
-func (*copiesHarness) Prefix() string                    { return "" }
-func (*copiesHarness) Lacks(_ devicetest.Promise) string { return "" }
-
-func openCopies(t *testing.T, dir string, log *slog.Logger) *copiesHarness {
+func openCopies(t *testing.T, dir string, log *slog.Logger) *shelves {
 	t.Helper()
 	c, err := OpenCopies(dir, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return &copiesHarness{t, c, time.Now()}
+	return &shelves{&harness{c, time.Now()}, t, c}
 }
 
 func TestCopies(t *testing.T) {
@@ -62,13 +45,13 @@ func TestCopies(t *testing.T) {
 	})
 }
 
-func (h *copiesHarness) kept(key, body string) {
+func (h *shelves) kept(key, body string) {
 	h.t.Helper()
 	h.Start(protocol.Address{}, protocol.Keep{Shelf: "s", Key: protocol.ObjectKey(key), Object: text(body)})
-	h.c.busy.Wait()
+	h.c.work.busy.Wait()
 }
 
-func (h *copiesHarness) recalled(key string) protocol.Recalled {
+func (h *shelves) recalled(key string) protocol.Recalled {
 	h.t.Helper()
 	return h.Start(protocol.Address{}, protocol.Recall{Op: 1, Shelf: "s", Key: protocol.ObjectKey(key)})().(protocol.Recalled)
 }
@@ -118,5 +101,24 @@ func TestOpenCopiesRefuses(t *testing.T) {
 	os.WriteFile(file, nil, fileMode)
 	if _, err := OpenCopies(filepath.Join(file, "x"), quiet()); err == nil || !strings.Contains(err.Error(), "name a folder") {
 		t.Errorf("a folder in a file: %v", err)
+	}
+}
+
+// What is asked of a device that is closed is answered, and not done.
+func TestCopiesOfAClosedDevice(t *testing.T) {
+	var log bytes.Buffer
+	dir := t.TempDir()
+	h := openCopies(t, dir, slog.New(slog.NewTextHandler(&log, nil)))
+	h.kept("k", "body")
+	h.c.Close()
+	h.kept("late", "body")
+	if ev := h.recalled("k"); ev.Outcome != protocol.Unknown {
+		t.Errorf("recalled %v", ev.Outcome)
+	}
+	if ev := openCopies(t, dir, quiet()).recalled("late"); ev.Outcome != protocol.NotFound {
+		t.Errorf("kept after the end: %v", ev.Outcome)
+	}
+	if log.Len() > 0 { // an operator need not hear of it
+		t.Errorf("told:\n%s", log.String())
 	}
 }

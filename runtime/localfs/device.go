@@ -42,12 +42,37 @@ type Device struct {
 	// Invariant: once set, no outcome but Unknown is ever reported, because a folder's sync has failed.
 	broken atomic.Bool
 
+	work work
+}
+
+var _ protocol.Device = (*Device)(nil)
+
+// work is what a device has begun.
+type work struct {
 	mu     sync.Mutex
 	closed bool
 	busy   sync.WaitGroup
 }
 
-var _ protocol.Device = (*Device)(nil)
+// enter begins something, unless the device is closed.
+func (w *work) enter() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.busy.Add(1)
+	}
+	return !w.closed
+}
+
+// close lets nothing more begin, and waits for what has. It reports whether it is the first to do so.
+func (w *work) close() (first bool) {
+	w.mu.Lock()
+	first = !w.closed
+	w.closed = true
+	w.mu.Unlock()
+	w.busy.Wait()
+	return first
+}
 
 // Open makes a device of dir, which is created if it is not there, and removes what dead processes left unfinished.
 // Several devices, of one or more processes, may be open on one folder.
@@ -149,12 +174,12 @@ func openHint(err error) string {
 
 // Perform begins a Store, Load or Delete and returns at once; done is called once, from another goroutine.
 func (d *Device) Perform(_ protocol.Address, ef protocol.Effect, done func(protocol.Event)) {
-	if !d.enter() {
+	if !d.work.enter() {
 		go done(unknown(ef))
 		return
 	}
 	go func() {
-		defer d.busy.Done()
+		defer d.work.busy.Done()
 		d.slots <- struct{}{}
 		ev := d.perform(ef)
 		<-d.slots
@@ -187,23 +212,9 @@ func unknown(ef protocol.Effect) protocol.Event {
 	panic(fmt.Sprintf("localfs: %T is not an effect on a bucket", ef))
 }
 
-func (d *Device) enter() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.closed {
-		d.busy.Add(1)
-	}
-	return !d.closed
-}
-
 // Close waits for the effects that were begun, then gives the folder up. What is asked later is answered Unknown.
 func (d *Device) Close() error {
-	d.mu.Lock()
-	again := d.closed
-	d.closed = true
-	d.mu.Unlock()
-	d.busy.Wait()
-	if !again {
+	if d.work.close() {
 		d.release()
 	}
 	return nil

@@ -17,10 +17,10 @@ func (b probeBody) Encode(dst []byte) []byte { return append(dst, b...) }
 // Probe finds out, in a few milliseconds, whether the folder keeps its promises: creating twice, replacing a stale and
 // a present version, reading back, removing. It leaves nothing behind.
 func (d *Device) Probe(ctx context.Context) error {
-	if !d.enter() {
+	if !d.work.enter() {
 		return errors.New("localfs: probe: the device is closed")
 	}
-	defer d.busy.Done()
+	defer d.work.busy.Done()
 	key := protocol.ObjectKey("probe-" + rand.Text())
 	defer d.remove(key)
 	put := func(body string, match protocol.Version) protocol.Stored {

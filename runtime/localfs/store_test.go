@@ -8,9 +8,9 @@ import (
 	"weir/protocol/devicetest"
 )
 
-// harness lets the conformance suite drive a device.
+// harness lets the conformance suites drive a device.
 type harness struct {
-	d     *Device
+	d     protocol.Device
 	begin time.Time
 }
 

@@ -32,7 +32,7 @@ const unsafeFor = 10 * protocol.Minute
 // A Device performs Keep, Recall and Retain on the disk of the machine that asks. All processes of a job may share one.
 type Device struct {
 	world World
-	disks []*disk // by node, ascending
+	disks []*disk // in the order of their first use
 	lives map[protocol.NodeID]int
 }
 
